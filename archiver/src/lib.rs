@@ -1,0 +1,1 @@
+//! The archiver: copies the log into the store.

@@ -1,0 +1,1 @@
+//! The assigner: gives each visitor the right agent.

@@ -1,0 +1,1 @@
+//! The edge: WebSockets, SSE, REST and OpenAPI.

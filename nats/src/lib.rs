@@ -1,0 +1,1 @@
+//! The broker seam (JetStream and embedded) and the partition engine on top of it.

@@ -1,0 +1,1 @@
+//! The reporter: folds the log into facts and reports.

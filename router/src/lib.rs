@@ -1,0 +1,1 @@
+//! The router: decides conversations and delivers their outcomes.

@@ -1,0 +1,1 @@
+//! The durable seam: history, directory, checkpoints, login sessions.
