@@ -1,1 +1,3 @@
 //! The broker seam (JetStream and embedded) and the partition engine on top of it.
+
+pub mod transport;
