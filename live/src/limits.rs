@@ -1,0 +1,30 @@
+//! Limits of what is kept in memory.
+
+use std::time::Duration;
+
+/// Most leases of agents, and lapsed ones kept.
+pub const LEASES: usize = 100_000;
+/// How long an agent whose lease ended is listed as lapsed.
+pub const LAPSED_KEPT: Duration = Duration::from_secs(15 * 60);
+/// Longest lease.
+pub const LEASE_TTL: Duration = Duration::from_secs(10 * 60);
+/// Most connections in the registry.
+pub const CONNECTIONS: usize = 2_000_000;
+/// Most edges.
+pub const EDGES: usize = 10_000;
+/// Most keys of one call.
+pub const KEYS: usize = 10_000;
+/// Most items of a page.
+pub const PAGE_ITEMS: usize = 1_000;
+/// Most subjects of rate limits, and of lock-outs.
+pub const SUBJECTS: usize = 200_000;
+/// Longest subject of a rate limit, in bytes.
+pub const SUBJECT_BYTES: usize = 256;
+/// Most logins in the cache.
+pub const LOGINS: u64 = 100_000;
+/// Largest value of a cached login, in bytes.
+pub const LOGIN_BYTES: usize = 4_096;
+/// Longest time that a login is cached.
+pub const LOGIN_TTL: Duration = Duration::from_secs(60);
+/// Longest short text of a connection (ids, device, client, address), in bytes.
+pub const TEXT_BYTES: usize = 512;

@@ -1,0 +1,444 @@
+//! What the log's readers write and its owners read back.
+
+use async_trait::async_trait;
+use kefu_model::conversation::{DeviceLog, KeyEntry, SessionStatus};
+use kefu_model::ids::CommandKey;
+use kefu_model::{At, Content, Conversation, ConversationId, DeviceId, Event, Name, Partition, TenantId, User};
+
+use crate::error::StoreError;
+use crate::stamp::{Stamp, Stored};
+
+/// Names a conversation across tenants.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConversationKey {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The conversation.
+    pub conversation: ConversationId,
+}
+
+/// Names a device's log.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DeviceKey {
+    /// The conversation.
+    pub conversation: ConversationKey,
+    /// The device.
+    pub device: DeviceId,
+}
+
+/// Where an item of history stands. Items are ordered by `rev`, and so are their keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ItemKey {
+    /// The message's number; for an item without one the last number taken before it.
+    pub seq: u64,
+    /// 0 for the message that took the `seq`, else the item's `rev`.
+    pub slot: u64,
+}
+
+impl ItemKey {
+    /// The message with that number.
+    #[must_use]
+    pub fn message(seq: u64) -> Self {
+        Self { seq, slot: 0 }
+    }
+
+    /// After the message with that number and everything that refers to it as the last one.
+    #[must_use]
+    pub fn end_of(seq: u64) -> Self {
+        Self { seq, slot: u64::MAX >> 1 }
+    }
+}
+
+/// An item of a conversation's history: a message, a private note, a session event or a change of members.
+///
+/// Marks, edits, recalls and the conversation's creation are not items: the first have no place in the order, edits and
+/// recalls change their message's item (and are kept as [`Version`]s).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Its place.
+    pub key: ItemKey,
+    /// Its number among all events.
+    pub rev: u64,
+    /// When it happened.
+    pub at: At,
+    /// What happened, as it was then.
+    pub event: Event,
+    /// The last edit, if any.
+    pub edited: Option<Edit>,
+    /// Set once it was taken back.
+    pub recalled: Option<Recall>,
+}
+
+impl Item {
+    /// The content in force; none for other items than messages and after a recall.
+    #[must_use]
+    pub fn content(&self) -> Option<&Content> {
+        match (&self.event, &self.recalled, &self.edited) {
+            (Event::Message { .. }, None, Some(edit)) => Some(&edit.content),
+            (Event::Message { content, .. }, None, None) => Some(content),
+            _ => None,
+        }
+    }
+}
+
+/// An edit of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The edit's own number.
+    pub rev: u64,
+    /// When.
+    pub at: At,
+    /// Who.
+    pub by: User,
+    /// The new content.
+    pub content: Content,
+}
+
+/// A recall of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recall {
+    /// The recall's own number.
+    pub rev: u64,
+    /// When.
+    pub at: At,
+    /// Who.
+    pub by: User,
+}
+
+/// What an edit or recall did to a message; together with the item all that it ever said, for the audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Version {
+    /// The content was replaced.
+    Edited(Edit),
+    /// The message was taken back.
+    Recalled(Recall),
+}
+
+impl Version {
+    /// The number of the edit or recall.
+    #[must_use]
+    pub fn rev(&self) -> u64 {
+        match self {
+            Self::Edited(edit) => edit.rev,
+            Self::Recalled(recall) => recall.rev,
+        }
+    }
+}
+
+/// A new item of history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemRow {
+    /// Where.
+    pub conversation: ConversationKey,
+    /// What; `edited` and `recalled` are not written by this row but by [`Amendment`]s.
+    pub item: Item,
+    /// Of its record.
+    pub stamp: Stamp,
+}
+
+/// The state of edit and recall of a message. A `None` leaves what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amendment {
+    /// Where.
+    pub conversation: ConversationKey,
+    /// Which message.
+    pub seq: u64,
+    /// The last edit.
+    pub edited: Option<Edit>,
+    /// The recall.
+    pub recalled: Option<Recall>,
+    /// Of the last record that changed the message.
+    pub stamp: Stamp,
+}
+
+/// One edit or recall, kept for the audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionRow {
+    /// Where.
+    pub conversation: ConversationKey,
+    /// Which message.
+    pub seq: u64,
+    /// What was done to it.
+    pub version: Version,
+    /// Of its record.
+    pub stamp: Stamp,
+}
+
+/// A device's last answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRow {
+    /// Whose, where.
+    pub key: DeviceKey,
+    /// The answers.
+    pub log: DeviceLog,
+    /// Of the last record with a command of the device.
+    pub stamp: Stamp,
+}
+
+/// The answer to a keyed command; it goes away [`kefu_model::limits::KEY_RETENTION_MS`] after `entry.at`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// Where.
+    pub conversation: ConversationKey,
+    /// The key.
+    pub key: CommandKey,
+    /// Hash, answer, time.
+    pub entry: KeyEntry,
+    /// Of its record.
+    pub stamp: Stamp,
+}
+
+/// A user's membership of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRow {
+    /// Where.
+    pub conversation: ConversationKey,
+    /// Who.
+    pub user: User,
+    /// Whether they are in now.
+    pub active: bool,
+    /// Read up to this seq.
+    pub read: u64,
+    /// Delivered up to this seq.
+    pub delivered: u64,
+    /// The conversation's last `rev` while they were in.
+    pub rev: u64,
+    /// The conversation's last `seq` while they were in.
+    pub seq: u64,
+    /// When that was; lists are sorted by it.
+    pub updated_at: At,
+    /// Of the last record that changed the row.
+    pub stamp: Stamp,
+}
+
+/// One episode of service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// Where.
+    pub conversation: ConversationKey,
+    /// From 1 in its conversation.
+    pub ordinal: u64,
+    /// The customer, and their name.
+    pub customer: Option<(User, Option<Name>)>,
+    /// Where it stands.
+    pub status: SessionStatus,
+    /// When it was opened; never changes.
+    pub opened_at: At,
+    /// Who has it, or had it last, and their name.
+    pub agent: Option<(User, Option<Name>)>,
+    /// When they got it.
+    pub assigned_at: Option<At>,
+    /// When it ended.
+    pub ended_at: Option<At>,
+    /// Who ended it.
+    pub ended_by: Option<User>,
+    /// Why it ended, in their words. In a write `None` leaves what is there.
+    pub end_reason: Option<String>,
+    /// The customer's score, 1 to 5.
+    pub rating: Option<u8>,
+    /// Their comment. In a write `None` leaves what is there.
+    pub comment: Option<String>,
+    /// Of the last record that changed the row.
+    pub stamp: Stamp,
+}
+
+/// What the log says of a customer. A `None` leaves what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerRow {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The customer's id.
+    pub id: kefu_model::UserId,
+    /// Their name.
+    pub name: Option<Name>,
+    /// When their conversation began.
+    pub created_at: Option<At>,
+    /// When they last wrote.
+    pub last_seen_at: Option<At>,
+    /// Of the last record that changed the row.
+    pub stamp: Stamp,
+}
+
+/// A conversation's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateRow {
+    /// The state after the record.
+    pub state: Conversation,
+    /// Of the last record with an outcome of the conversation, refusals included.
+    pub stamp: Stamp,
+}
+
+/// Which reader of the log a checkpoint belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LogReader {
+    /// Copies conversations' logs into rows.
+    Archiver,
+    /// Folds conversations' logs into rollups.
+    Reporter,
+    /// The allocation aggregate; its partitions are those of allocation.
+    Assigner,
+    /// Feeds the search index.
+    Search,
+}
+
+impl LogReader {
+    /// The name in the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Archiver => "archiver",
+            Self::Reporter => "reporter",
+            Self::Assigner => "assigner",
+            Self::Search => "search",
+        }
+    }
+}
+
+/// How far a reader's work is durable: the record named here and all before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Whose.
+    pub reader: LogReader,
+    /// Of which partition.
+    pub partition: Partition,
+    /// The log's epoch, from 1.
+    pub epoch: u64,
+    /// The random id of the log.
+    pub log_id: [u8; 16],
+    /// The last record's position.
+    pub position: u64,
+    /// The generation in force there.
+    pub generation: u64,
+    /// Its ordinal in that generation.
+    pub ordinal: u64,
+    /// The reader's own state there, versioned by the reader.
+    pub state: Vec<u8>,
+}
+
+/// The rows of a stretch of one partition's log, each at most once and with its stamp.
+///
+/// They become visible in the order of the fields, or all at once; `checkpoint` is last. So whoever finds a
+/// conversation's state finds what it covers, and whoever finds a checkpoint finds everything up to it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogBatch {
+    /// New items of history.
+    pub items: Vec<ItemRow>,
+    /// Edits and recalls, for the audit.
+    pub versions: Vec<VersionRow>,
+    /// Edits and recalls in force. Their messages' items are stored already or in this batch.
+    pub amendments: Vec<Amendment>,
+    /// Answers to devices.
+    pub devices: Vec<DeviceRow>,
+    /// Answers to keyed commands.
+    pub keys: Vec<KeyRow>,
+    /// Memberships.
+    pub members: Vec<MemberRow>,
+    /// Sessions.
+    pub sessions: Vec<SessionRow>,
+    /// Customers.
+    pub customers: Vec<CustomerRow>,
+    /// States of conversations.
+    pub states: Vec<StateRow>,
+    /// How far the log is covered now.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+impl LogBatch {
+    /// Number of rows, the checkpoint left out.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.items.len()
+            + self.versions.len()
+            + self.amendments.len()
+            + self.devices.len()
+            + self.keys.len()
+            + self.members.len()
+            + self.sessions.len()
+            + self.customers.len()
+            + self.states.len()
+    }
+}
+
+/// What [`LogStore::expire`] deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Expired {
+    /// Answers to keyed commands.
+    pub keys: u64,
+    /// Login sessions.
+    pub logins: u64,
+}
+
+/// Rows of the log and checkpoints.
+#[async_trait]
+pub trait LogStore: Send + Sync {
+    /// Writes the rows of a stretch of the log. Idempotent; an older row never replaces a newer one.
+    ///
+    /// # Errors
+    /// Any [`StoreError`]; some of the rows may have been written then. Write the same batch again.
+    async fn write_log_batch(&self, batch: LogBatch) -> Result<(), StoreError>;
+
+    /// Saves a checkpoint. One that is behind the stored one, by (epoch, position), changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn save_checkpoint(&self, checkpoint: Checkpoint) -> Result<(), StoreError>;
+
+    /// A reader's checkpoint of a partition.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn checkpoint(&self, reader: LogReader, partition: Partition) -> Result<Option<Checkpoint>, StoreError>;
+
+    /// States of conversations, in the order of the keys, at most [`crate::limits::KEYS`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn load_conversations(
+        &self,
+        keys: &[ConversationKey],
+    ) -> Result<Vec<Option<Stored<Conversation>>>, StoreError>;
+
+    /// Logs of devices, in the order of the keys, at most [`crate::limits::KEYS`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn load_devices(&self, keys: &[DeviceKey]) -> Result<Vec<Option<Stored<DeviceLog>>>, StoreError>;
+
+    /// The answer to a keyed command, unless it expired.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn load_key(
+        &self,
+        conversation: &ConversationKey,
+        key: &CommandKey,
+    ) -> Result<Option<Stored<KeyEntry>>, StoreError>;
+
+    /// Deletes what has expired at `now`, at most [`crate::limits::EXPIRE_ROWS`] of each table: call it again while it
+    /// deletes that many. A backend with expiry of its own deletes nothing here.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn expire(&self, now: At) -> Result<Expired, StoreError>;
+
+    /// The state of one conversation.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn load_conversation(
+        &self,
+        tenant: &TenantId,
+        conversation: ConversationId,
+    ) -> Result<Option<Stored<Conversation>>, StoreError> {
+        let key = ConversationKey { tenant: tenant.clone(), conversation };
+        Ok(self.load_conversations(&[key]).await?.pop().flatten())
+    }
+
+    /// The log of one device.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn load_device(&self, key: &DeviceKey) -> Result<Option<Stored<DeviceLog>>, StoreError> {
+        Ok(self.load_devices(std::slice::from_ref(key)).await?.pop().flatten())
+    }
+}
