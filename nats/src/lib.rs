@@ -1,3 +1,10 @@
 //! The broker seam (JetStream and embedded) and the partition engine on top of it.
 
+pub mod embedded;
+pub mod jetstream;
 pub mod transport;
+pub mod notice;
+mod payload;
+pub mod view;
+
+pub use payload::PayloadError;

@@ -5,6 +5,7 @@
 
 mod core;
 mod error;
+mod queue;
 mod spec;
 mod ticket;
 
@@ -13,7 +14,8 @@ pub use self::error::{Cause, TransportError};
 pub use self::spec::{Durability, Overflow, StreamInfo, StreamRecord, StreamSpec};
 pub use self::ticket::{AppendTicket, TicketSender};
 
-pub(crate) use self::spec::{check_payload, check_stream_name, check_subject};
+pub(crate) use self::queue::{CoreQueue, QueueSubscription};
+pub(crate) use self::spec::{check_payload, check_spec, check_subject, first_difference};
 
 use std::time::Duration;
 
@@ -35,6 +37,9 @@ pub const MAX_MSG_ID_BYTES: usize = 256;
 /// How many core messages wait in one subscription before further ones are dropped and reported as
 /// [`CoreEvent::Lagged`].
 pub const SUBSCRIPTION_CAPACITY: usize = 4096;
+
+/// The same limit in bytes of payloads: 64 MiB.
+pub const SUBSCRIPTION_BYTES: usize = 64 * 1024 * 1024;
 
 /// How many appends of one stream may be enqueued and unanswered; beyond that [`Transport::append`] waits.
 pub const MAX_APPENDS_IN_FLIGHT: usize = 4096;
@@ -62,7 +67,8 @@ pub enum ConnectionState {
 ///   [`Durability`] says. [`TransportError::Ambiguous`] means that it may have happened, once, now or shortly; any
 ///   other error means that it did not happen and will not.
 /// * **Deduplication.** A `msg_id` that the stream took within its duplicate window answers with the *original*
-///   position and appends nothing. The window is a convenience; correctness must not depend on it.
+///   position and appends nothing. The window is a convenience; correctness must not depend on it: it may be forgotten
+///   when the broker restarts, and holds a bounded number of ids.
 /// * **Gaps.** A reader yields every record from its start on, ascending. A jump between two positions means that the
 ///   records between were purged, aged out or pushed out by newer ones ([`Overflow::DropOldest`]), never that they
 ///   were lost on the way.
@@ -70,8 +76,8 @@ pub enum ConnectionState {
 /// # Core messages
 ///
 /// At most once, kept nowhere, in order per publisher and subscriber. A subscriber that does not keep up, or whose
-/// connection broke, is told so by [`CoreEvent::Lagged`] where the hole may be; there is no other kind of loss after
-/// [`subscribe`](Self::subscribe) returned.
+/// connection broke, is told so by [`CoreEvent::Lagged`] where the hole may be. What was lost on the publisher's side, with
+/// its connection, is told to nobody: whoever must know numbers the messages.
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {
     /// Creates the stream, or verifies that the existing one has this shape. Several processes may call it at once.
@@ -86,33 +92,20 @@ pub trait Transport: Send + Sync + 'static {
     /// # Errors
     /// Errors of the call itself mean that nothing was or will be stored. The ticket's errors are told apart by
     /// [`TransportError::is_ambiguous`].
-    async fn append(
-        &self,
-        stream: &str,
-        payload: Bytes,
-        msg_id: Option<&str>,
-    ) -> Result<AppendTicket, TransportError>;
+    async fn append(&self, stream: &str, payload: Bytes, msg_id: Option<&str>) -> Result<AppendTicket, TransportError>;
 
     /// Reads from the first record at or after `from`, in order, and then follows the live stream.
     ///
     /// # Errors
     /// [`TransportError::NotFound`] if there is no such stream.
-    async fn read(
-        &self,
-        stream: &str,
-        from: Position,
-    ) -> Result<Box<dyn StreamReader>, TransportError>;
+    async fn read(&self, stream: &str, from: Position) -> Result<Box<dyn StreamReader>, TransportError>;
 
     /// The stream's identity and bounds; with several servers the leader's view, so never older than an append that
     /// was answered before the call.
     async fn info(&self, stream: &str) -> Result<StreamInfo, TransportError>;
 
     /// The record at `position`, or `None` if it was purged or not written yet.
-    async fn read_one(
-        &self,
-        stream: &str,
-        position: Position,
-    ) -> Result<Option<StreamRecord>, TransportError>;
+    async fn read_one(&self, stream: &str, position: Position) -> Result<Option<StreamRecord>, TransportError>;
 
     /// Drops the records below `position`, but never the last record of the stream. Durable when it returns (for a
     /// stream on disk), idempotent, and no error if there is nothing to drop.
@@ -132,12 +125,7 @@ pub trait Transport: Send + Sync + 'static {
     /// # Errors
     /// [`TransportError::NoResponder`] at once if nobody subscribes; [`TransportError::Timeout`] if nobody answered in
     /// `timeout` (the request may have been handled).
-    async fn request(
-        &self,
-        subject: &str,
-        payload: Bytes,
-        timeout: Duration,
-    ) -> Result<Bytes, TransportError>;
+    async fn request(&self, subject: &str, payload: Bytes, timeout: Duration) -> Result<Bytes, TransportError>;
 
     /// Waits until the broker has taken every core message and subscription sent before.
     async fn flush(&self) -> Result<(), TransportError>;

@@ -59,9 +59,7 @@ impl Reply {
 
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply")
-            .field("subject", &self.subject)
-            .finish_non_exhaustive()
+        f.debug_struct("Reply").field("subject", &self.subject).finish_non_exhaustive()
     }
 }
 

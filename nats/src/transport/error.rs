@@ -118,30 +118,22 @@ pub enum TransportError {
 impl TransportError {
     /// [`Self::Ambiguous`], because of `source` (an error or a message).
     pub fn ambiguous(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Ambiguous {
-            source: source.into().into(),
-        }
+        Self::Ambiguous { source: source.into().into() }
     }
 
     /// [`Self::Unavailable`], because of `source` (an error or a message).
     pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Unavailable {
-            source: source.into().into(),
-        }
+        Self::Unavailable { source: source.into().into() }
     }
 
     /// [`Self::Other`], because of `source` (an error or a message).
     pub fn other(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Other {
-            source: source.into().into(),
-        }
+        Self::Other { source: source.into().into() }
     }
 
     /// [`Self::NotFound`] for this stream.
     pub fn not_found(stream: &str) -> Self {
-        Self::NotFound {
-            stream: stream.to_owned(),
-        }
+        Self::NotFound { stream: stream.to_owned() }
     }
 
     /// Whether a write that failed so may nevertheless have happened.
@@ -155,14 +147,8 @@ impl TransportError {
         match self {
             Self::Ambiguous { .. } | Self::Unavailable { .. } | Self::Timeout => true,
             Self::Full { .. } | Self::NoResponder { .. } => true,
-            Self::NotFound { .. }
-            | Self::Closed
-            | Self::Mismatch { .. }
-            | Self::StreamReplaced { .. } => false,
-            Self::Corrupt { .. }
-            | Self::TooLarge { .. }
-            | Self::Invalid { .. }
-            | Self::Unreadable { .. } => false,
+            Self::NotFound { .. } | Self::Closed | Self::Mismatch { .. } | Self::StreamReplaced { .. } => false,
+            Self::Corrupt { .. } | Self::TooLarge { .. } | Self::Invalid { .. } | Self::Unreadable { .. } => false,
             Self::Other { .. } => false,
         }
     }

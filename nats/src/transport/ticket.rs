@@ -15,6 +15,7 @@ use super::{Position, TransportError};
 pub struct AppendTicket(Inner);
 
 enum Inner {
+    Ready(Option<Result<Position, TransportError>>),
     Channel(oneshot::Receiver<Result<Position, TransportError>>),
     Future(BoxFuture<'static, Result<Position, TransportError>>),
 }
@@ -36,10 +37,13 @@ impl AppendTicket {
         (TicketSender(sender), Self(Inner::Channel(receiver)))
     }
 
+    /// A ticket that is resolved already.
+    pub fn ready(answer: Result<Position, TransportError>) -> Self {
+        Self(Inner::Ready(Some(answer)))
+    }
+
     /// A ticket that resolves as `future` does; the append must not depend on its being polled.
-    pub fn from_future(
-        future: impl Future<Output = Result<Position, TransportError>> + Send + 'static,
-    ) -> Self {
+    pub fn from_future(future: impl Future<Output = Result<Position, TransportError>> + Send + 'static) -> Self {
         Self(Inner::Future(Box::pin(future)))
     }
 }
@@ -49,12 +53,11 @@ impl Future for AppendTicket {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
+            Inner::Ready(answer) => Poll::Ready(answer.take().unwrap_or(Err(TransportError::Closed))),
             Inner::Future(future) => future.as_mut().poll(cx),
             Inner::Channel(receiver) => Poll::Ready(match ready!(Pin::new(receiver).poll(cx)) {
                 Ok(answer) => answer,
-                Err(_) => Err(TransportError::ambiguous(
-                    "the writer ended before it answered",
-                )),
+                Err(_) => Err(TransportError::ambiguous("the writer ended before it answered")),
             }),
         }
     }

@@ -1,0 +1,186 @@
+//! Reads a stream through a consumer that is made anew whenever something may be missing.
+//!
+//! A consumer without acknowledgements numbers what it delivers, so a hole between two messages shows. A message lost
+//! at the end does not; therefore the consumer is replaced after every reconnect, not only when a number is missing or
+//! heartbeats stay out. It always starts at the last position read plus one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::stream::ConsumerErrorKind;
+use async_trait::async_trait;
+use futures::StreamExt;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::connection::Connection;
+use crate::transport::{Position, StreamReader, StreamRecord, TransportError};
+
+/// Records read ahead of the caller, besides one pull.
+const READ_AHEAD: usize = 64;
+/// One pull: so many messages, or so many bytes.
+const PULL_MESSAGES: usize = 512;
+const PULL_BYTES: usize = 8 * 1024 * 1024;
+const PULL_EXPIRES: Duration = Duration::from_secs(30);
+/// Two of these without a sign, and the consumer is replaced.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// The server removes a consumer that nobody pulls from.
+const INACTIVE: Duration = Duration::from_secs(30);
+/// Pauses between attempts to make a consumer.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The caller's end of a reading task.
+pub(super) struct Reader {
+    id: Uuid,
+    records: mpsc::Receiver<Result<StreamRecord, TransportError>>,
+    task: JoinHandle<()>,
+    ended: Option<TransportError>,
+}
+
+impl Reader {
+    pub(super) fn start(connection: Arc<Connection>, stream: &str, id: Uuid, from: Position) -> Self {
+        let (sender, records) = mpsc::channel(READ_AHEAD);
+        let following = Following { connection, stream: stream.to_owned(), id, next: from.max(1), sender };
+        Self { id, records, task: tokio::spawn(following.run()), ended: None }
+    }
+}
+
+#[async_trait]
+impl StreamReader for Reader {
+    async fn next(&mut self) -> Result<StreamRecord, TransportError> {
+        if let Some(error) = &self.ended {
+            return Err(error.clone());
+        }
+        let next = self.records.recv().await.unwrap_or(Err(TransportError::Closed));
+        if let Err(error) = &next {
+            self.ended = Some(error.clone());
+        }
+        next
+    }
+
+    fn stream_id(&self) -> Uuid {
+        self.id
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The reading task.
+struct Following {
+    connection: Arc<Connection>,
+    stream: String,
+    id: Uuid,
+    next: Position,
+    sender: mpsc::Sender<Result<StreamRecord, TransportError>>,
+}
+
+impl Following {
+    async fn run(mut self) {
+        let closed = self.connection.closed.clone();
+        let sender = self.sender.clone();
+        let ended = tokio::select! {
+            error = self.follow() => error,
+            () = closed.cancelled() => TransportError::Closed,
+        };
+        // The caller may not take it before it drops the reader, which aborts this.
+        let _ = sender.send(Err(ended)).await;
+    }
+
+    /// Reads until it cannot be read any more, and says why.
+    async fn follow(&mut self) -> TransportError {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let mut connects = self.connection.events.connects.subscribe();
+            match self.consume().await {
+                Ok(mut messages) => {
+                    let before = self.next;
+                    tokio::select! {
+                        reason = self.take(&mut messages) => {
+                            tracing::debug!(stream = self.stream, next = self.next, reason, "consumer is replaced");
+                        }
+                        _ = connects.changed() => {}
+                    }
+                    if self.next > before {
+                        pause = FIRST_PAUSE;
+                    }
+                }
+                Err(error @ TransportError::StreamReplaced { .. }) => return error,
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::debug!(stream = self.stream, error, "no consumer yet");
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Makes a consumer that starts at the next position.
+    async fn consume(&self) -> Result<pull::Stream, TransportError> {
+        self.connection.check()?;
+        let config = pull::Config {
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.next },
+            ack_policy: AckPolicy::None,
+            inactive_threshold: INACTIVE,
+            memory_storage: true,
+            num_replicas: 1,
+            ..pull::Config::default()
+        };
+        let name = self.connection.stream_name(&self.stream);
+        let replaced = || TransportError::StreamReplaced { stream: self.stream.clone() };
+        let consumer = match self.connection.context.create_consumer_on_stream(config, name).await {
+            Ok(consumer) => consumer,
+            Err(error) => match error.kind() {
+                ConsumerErrorKind::JetStream(refusal) if refusal.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+                    return Err(replaced());
+                }
+                _ => return Err(TransportError::unavailable(error)),
+            },
+        };
+        // After the consumer was made: a stream that is still the same now is the one that it reads.
+        match self.connection.stream_info(&self.stream).await {
+            Ok(info) if info.id == self.id => {}
+            Ok(_) | Err(TransportError::NotFound { .. } | TransportError::Mismatch { .. }) => return Err(replaced()),
+            Err(error) => return Err(error),
+        }
+        let pulls = consumer.stream().max_messages_per_batch(PULL_MESSAGES).max_bytes_per_batch(PULL_BYTES);
+        pulls.expires(PULL_EXPIRES).heartbeat(HEARTBEAT).messages().await.map_err(TransportError::unavailable)
+    }
+
+    /// Hands records on until one may be missing, and says why.
+    async fn take(&mut self, messages: &mut pull::Stream) -> String {
+        let mut delivered = 0;
+        loop {
+            let message = match messages.next().await {
+                Some(Ok(message)) => message,
+                Some(Err(error)) => return error.to_string(),
+                None => return "the pull ended".to_owned(),
+            };
+            let (sequence, position) = match message.info() {
+                Ok(info) => (info.consumer_sequence, info.stream_sequence),
+                Err(error) => return error.to_string(),
+            };
+            if sequence != delivered + 1 {
+                return format!("delivery {} is missing", delivered + 1);
+            }
+            delivered = sequence;
+            // A start beyond the last record is moved back by the server.
+            if position < self.next {
+                continue;
+            }
+            let record = StreamRecord { position, payload: message.message.payload };
+            if self.sender.send(Ok(record)).await.is_err() {
+                return "the reader is gone".to_owned();
+            }
+            self.next = position + 1;
+        }
+    }
+}
