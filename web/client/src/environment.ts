@@ -38,8 +38,8 @@ export function memoryStore(): KeyValueStore {
 export function webStore(storage: Storage): KeyValueStore {
   return {
     get: (key) => attempt(() => storage.getItem(key)) ?? undefined,
-    set: (key, value) => void attempt(() => storage.setItem(key, value)),
-    remove: (key) => void attempt(() => storage.removeItem(key)),
+    set: (key, value) => attempt(() => storage.setItem(key, value)),
+    remove: (key) => attempt(() => storage.removeItem(key)),
     keys: () => attempt(() => Object.keys(storage)) ?? [],
   }
 }

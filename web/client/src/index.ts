@@ -11,8 +11,10 @@ export type { AgentStatus, Content, Session, User } from './generated/frames.ts'
 export type { OutboxEntry } from './outbox/entry.ts'
 export { ApiError } from './problem.ts'
 export type {
+  AgentChange,
   ConversationItem,
   LoginAnswer,
+  NewAgent,
   Role,
   SessionInfo,
   TimelineItem,

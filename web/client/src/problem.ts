@@ -18,7 +18,7 @@ interface Problem {
 }
 
 export async function apiError(response: Response): Promise<ApiError> {
-  const problem = await response.json().then(asProblem, () => ({}) as Problem)
+  const problem = asProblem(await response.json().catch(() => undefined))
   const message = problem.detail ?? problem.title ?? response.statusText
   return new ApiError(response.status, problem.code ?? 0, message)
 }

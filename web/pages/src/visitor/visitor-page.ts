@@ -1,0 +1,171 @@
+import {
+  sameUser,
+  type Api,
+  type ConnectionState,
+  type ConversationState,
+  type KefuClient,
+  type User,
+} from '@kefu/client'
+import { ChatLog } from '../shared/chat-log.ts'
+import { Composer } from '../shared/composer.ts'
+import { connectionBadge } from '../shared/connection-badge.ts'
+import { el, setText, show } from '../shared/dom.ts'
+import { t } from '../shared/i18n.ts'
+import { nameOf, rowsOf } from '../shared/rows.ts'
+import { typingText } from '../shared/typing-line.ts'
+import type { VisitorCredential } from './credential.ts'
+import { EndedPanel } from './ended-panel.ts'
+import { Intro } from './intro.ts'
+import { serviceText } from './service-text.ts'
+
+export interface VisitorPageOptions {
+  client: KefuClient
+  api: Api
+  credential: VisitorCredential
+  me: User
+}
+
+export class VisitorPage {
+  readonly element: HTMLElement
+  readonly #options: VisitorPageOptions
+  readonly #badge = connectionBadge()
+  readonly #service = el('p', { class: 'service', attrs: { role: 'status', 'aria-label': t('conversation') } })
+  readonly #typing = el('p', { class: 'typing', attrs: { 'aria-live': 'polite' } })
+  readonly #endButton: HTMLButtonElement
+  readonly #trouble: HTMLElement
+  readonly #log: ChatLog
+  readonly #composer: Composer
+  readonly #intro: Intro
+  readonly #ended: EndedPanel
+  #conversation = ''
+  /** The ended session after which the visitor asked for a new chat. */
+  #leftSession = 0
+
+  constructor(options: VisitorPageOptions) {
+    this.#options = options
+    this.#intro = new Intro((name) => this.#rename(name))
+    this.#ended = new EndedPanel({
+      rate: (session, score) => this.#command({ type: 'rate', session, score }),
+      newChat: (session) => this.#newChat(session),
+    })
+    this.#log = new ChatLog({
+      loadOlder: () => options.client.conversations.loadOlder(this.#conversation),
+      retry: (id) => options.client.outbox.retry(this.#conversation, id),
+      discard: (id) => options.client.outbox.discard(this.#conversation, id),
+    })
+    this.#composer = new Composer({
+      send: (text) => options.client.sendText(this.#conversation, text),
+      typing: (on, preview) => options.client.setTyping(this.#conversation, on, on ? preview : undefined),
+    })
+    this.#endButton = el('button', {
+      class: 'quiet',
+      text: t('endChat'),
+      attrs: { type: 'button' },
+      on: { click: () => this.#command({ type: 'end_session' }) },
+    })
+    this.#trouble = this.#troublePanel()
+    this.element = this.#layout()
+  }
+
+  start(conversation: string): void {
+    const { client } = this.#options
+    this.#conversation = conversation
+    client.connection.state.subscribe((state) => this.#connectionChanged(state))
+    client.conversations.changed.subscribe(() => this.#render())
+    client.outbox.changed.subscribe(() => this.#render())
+    client.welcome.subscribe((welcome) => {
+      if (welcome?.token !== undefined) this.#options.credential.renew(welcome.token)
+    })
+    document.addEventListener('visibilitychange', () => this.#render())
+    client.conversations.open(conversation)
+    client.connection.start()
+    this.#render()
+    this.#composer.input.focus()
+  }
+
+  #layout(): HTMLElement {
+    const header = el('header', { class: 'bar' }, [
+      el('div', { class: 'titles' }, [el('h1', { text: t('visitorTitle') }), this.#service]),
+      this.#badge.element,
+      this.#endButton,
+    ])
+    return el('div', { class: 'visitor' }, [
+      header,
+      this.#trouble,
+      this.#intro.element,
+      this.#log.element,
+      this.#typing,
+      this.#ended.element,
+      this.#composer.element,
+    ])
+  }
+
+  #render(): void {
+    const { client, me } = this.#options
+    const state = client.conversations.get(this.#conversation)
+    if (state === undefined) return
+    const rows = rowsOf(state, client.outbox.entries(this.#conversation), me)
+    const empty = rows.length === 0
+    show(this.#intro.element, empty && state.loaded)
+    show(this.#log.element, !empty)
+    this.#log.update(rows, state.olderCursor !== undefined)
+    setText(this.#service, serviceText(state))
+    setText(
+      this.#typing,
+      typingText(state, me, (user) => this.#nameOf(state, user)),
+    )
+    this.#renderSession(state)
+    if (document.visibilityState === 'visible') client.conversations.markRead(this.#conversation)
+  }
+
+  #renderSession({ session }: ConversationState): void {
+    const open = session?.status === 'waiting' || session?.status === 'active'
+    const ended = session?.status === 'ended' && session.ordinal !== this.#leftSession
+    show(this.#endButton, open)
+    show(this.#composer.element, !ended)
+    this.#ended.update(ended ? session : undefined)
+  }
+
+  #nameOf(state: ConversationState, user: User): string {
+    const known = sameUser(state.session?.agent, user) ? state.session?.agent_name : undefined
+    return nameOf(user, known)
+  }
+
+  #command(body: Parameters<KefuClient['command']>[1]): void {
+    this.#options.client.command(this.#conversation, body)
+  }
+
+  /** The next message opens the next session. */
+  #newChat(session: number): void {
+    this.#leftSession = session
+    this.#render()
+    this.#composer.input.focus()
+  }
+
+  async #rename(name: string): Promise<void> {
+    await this.#options.credential.contact(this.#options.api, name)
+    this.#options.client.connection.restart()
+  }
+
+  #connectionChanged(state: ConnectionState): void {
+    this.#badge.update(state)
+    show(this.#trouble, state.status === 'stopped')
+    if (state.status !== 'stopped') return
+    setText(this.#trouble.querySelector('span') ?? this.#trouble, t('gaveUp', { code: state.code ?? '' }))
+  }
+
+  /** The credential was refused, or the server wants us gone: only the visitor can decide to begin anew. */
+  #troublePanel(): HTMLElement {
+    const again = async () => {
+      const { credential, api } = this.#options
+      await credential.contact(api)
+      location.reload()
+    }
+    const button = el('button', {
+      text: t('startAgain'),
+      attrs: { type: 'button' },
+      on: { click: () => void again() },
+    })
+    return el('div', { class: 'trouble', attrs: { role: 'alert', hidden: true } }, [el('span'), button])
+  }
+}
