@@ -159,6 +159,7 @@ impl<T: Transport> Transport for Faulty<T> {
     }
 
     async fn close(&self) -> Result<(), TransportError> {
+        self.controls.show_disconnected();
         self.inner.close().await
     }
 

@@ -18,6 +18,7 @@ use async_nats::{Client, Request};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
+use futures::future::join_all;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
@@ -73,6 +74,13 @@ impl JetStream {
         }
         let start = || Appender::start(&self.connection, stream);
         self.appenders.write().entry(stream.to_owned()).or_insert_with(start).clone()
+    }
+
+    async fn flush_client(&self) -> Result<(), TransportError> {
+        match tokio::time::timeout(self.connection.config.request_timeout, self.connection.client.flush()).await {
+            Ok(flushed) => flushed.map_err(TransportError::unavailable),
+            Err(_) => Err(TransportError::Timeout),
+        }
     }
 
     /// Bounds what may wait for room in the client's channel.
@@ -235,21 +243,21 @@ impl Transport for JetStream {
 
     async fn flush(&self) -> Result<(), TransportError> {
         self.connection.check()?;
-        match tokio::time::timeout(self.connection.config.request_timeout, self.connection.client.flush()).await {
-            Ok(flushed) => flushed.map_err(TransportError::unavailable),
-            Err(_) => Err(TransportError::Timeout),
-        }
+        self.flush_client().await
     }
 
     async fn close(&self) -> Result<(), TransportError> {
         if self.connection.closed.is_cancelled() {
             return Ok(());
         }
-        let flushed = if self.connection.check().is_ok() { self.flush().await } else { Ok(()) };
+        let connected = self.connection.check().is_ok();
         self.connection.closed.cancel();
+        let appenders: Vec<Appender> = self.appenders.read().values().cloned().collect();
+        let answered = join_all(appenders.iter().map(Appender::all_answered));
+        let _ = tokio::time::timeout(self.connection.config.append_timeout, answered).await;
+        let flushed = if connected { self.flush_client().await } else { Ok(()) };
         self.connection.events.each_queue(CoreQueue::close);
         self.connection.events.state.send_replace(ConnectionState::Disconnected);
-        // Ends the connection once the answers that are under way have come.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.connection.client.drain()).await;
         flushed
     }

@@ -62,6 +62,8 @@ struct Plan {
 pub struct FaultControls {
     plan: Arc<Mutex<Plan>>,
     state: Arc<watch::Sender<ConnectionState>>,
+    /// What the transport shows of its connection: closing changes it too.
+    shown: Arc<watch::Sender<ConnectionState>>,
 }
 
 impl FaultControls {
@@ -72,8 +74,8 @@ impl FaultControls {
             scripts: HashMap::new(),
             core_script: Vec::new(),
         };
-        let state = watch::Sender::new(ConnectionState::Connected);
-        Self { plan: Arc::new(Mutex::new(plan)), state: Arc::new(state) }
+        let connected = || Arc::new(watch::Sender::new(ConnectionState::Connected));
+        Self { plan: Arc::new(Mutex::new(plan)), state: connected(), shown: connected() }
     }
 
     /// Faults by chance from now on, for appends that no script is waiting for.
@@ -99,11 +101,17 @@ impl FaultControls {
     /// Until [`reconnect`](Self::reconnect) all calls answer [`TransportError::Unavailable`] and readers pause.
     pub fn disconnect(&self) {
         self.state.send_replace(ConnectionState::Disconnected);
+        self.show_disconnected();
+    }
+
+    pub(super) fn show_disconnected(&self) {
+        self.shown.send_replace(ConnectionState::Disconnected);
     }
 
     /// Ends a [`disconnect`](Self::disconnect).
     pub fn reconnect(&self) {
         self.state.send_replace(ConnectionState::Connected);
+        self.shown.send_replace(ConnectionState::Connected);
     }
 
     /// Disconnects for a while; needs a runtime.
@@ -117,7 +125,7 @@ impl FaultControls {
     }
 
     pub(super) fn connection(&self) -> watch::Receiver<ConnectionState> {
-        self.state.subscribe()
+        self.shown.subscribe()
     }
 
     pub(super) async fn connected(&self) {

@@ -80,7 +80,10 @@ impl Connection {
             }
         });
         let client = options.connect(config.urls.as_slice()).await.map_err(TransportError::unavailable)?;
-        events.state.send_replace(ConnectionState::Connected);
+        // Until the event of this connection was handled, it could pass for a reconnect.
+        let mut connects = events.connects.subscribe();
+        let first = tokio::time::timeout(config.connect_timeout, connects.wait_for(|count| *count > 0));
+        first.await.map_err(TransportError::unavailable)?.map_err(TransportError::unavailable)?;
         let context = ContextBuilder::new()
             .timeout(config.request_timeout)
             .ack_timeout(config.append_timeout)
