@@ -135,6 +135,7 @@ export class ChatPane {
   }
 
   #endSession(): void {
-    if (this.#conversation !== undefined) this.#options.client.command(this.#conversation, { type: 'end_session' })
+    if (this.#conversation !== undefined)
+      this.#options.client.command(this.#conversation, { type: 'end_session' })
   }
 }

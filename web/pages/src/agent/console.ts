@@ -1,4 +1,12 @@
-import { ApiError, type AgentStatus, type Api, type ConnectionState, type KefuClient, type User, type UserInfo } from '@kefu/client'
+import {
+  ApiError,
+  type AgentStatus,
+  type Api,
+  type ConnectionState,
+  type KefuClient,
+  type User,
+  type UserInfo,
+} from '@kefu/client'
 import { el, setText } from '../shared/dom.ts'
 import { t } from '../shared/i18n.ts'
 import { AgentsPanel } from './agents-panel.ts'
@@ -41,8 +49,18 @@ export class AgentConsole {
       showAgents: agents && (() => agents.open()),
     })
     this.#waiting = new WaitingList({ api, pick: (customer) => this.#guard(this.#pick(customer)) })
-    this.#conversations = new ConversationList({ client, me, directory: this.#directory, choose: (id) => this.#choose(id) })
-    this.#pane = new ChatPane({ client, me, directory: this.#directory, leave: () => this.#choose(undefined) })
+    this.#conversations = new ConversationList({
+      client,
+      me,
+      directory: this.#directory,
+      choose: (id) => this.#choose(id),
+    })
+    this.#pane = new ChatPane({
+      client,
+      me,
+      directory: this.#directory,
+      leave: () => this.#choose(undefined),
+    })
     const sidebar = el('aside', { class: 'sidebar' }, [this.#waiting.element, this.#conversations.element])
     const body = el('div', { class: 'body' }, [sidebar, this.#pane.element])
     this.element = el('div', { class: 'console' }, [this.#bar.element, body, this.#trouble, agents?.element])

@@ -1,4 +1,10 @@
-import { unreadCount, type ConversationState, type KefuClient, type TimelineItem, type User } from '@kefu/client'
+import {
+  unreadCount,
+  type ConversationState,
+  type KefuClient,
+  type TimelineItem,
+  type User,
+} from '@kefu/client'
 import { el, show } from '../shared/dom.ts'
 import { briefly } from '../shared/format.ts'
 import { t } from '../shared/i18n.ts'
@@ -78,10 +84,17 @@ export class ConversationList {
         on: { click: () => this.#options.choose(row.id) },
       },
       [
-        el('span', { class: `avatar ${row.active ? 'active' : ''}`, text: row.name.slice(0, 1), attrs: { 'aria-hidden': 'true' } }),
+        el('span', {
+          class: `avatar ${row.active ? 'active' : ''}`,
+          text: row.name.slice(0, 1),
+          attrs: { 'aria-hidden': 'true' },
+        }),
         el('span', { class: 'who', text: row.name }),
         el('time', { text: row.at === '' ? '' : briefly(row.at) }),
-        el('span', { class: 'preview', text: row.active ? row.preview : `${t('stateEnded')} · ${row.preview}` }),
+        el('span', {
+          class: 'preview',
+          text: row.active ? row.preview : `${t('stateEnded')} · ${row.preview}`,
+        }),
         row.unread > 0 ? badge : undefined,
       ],
     )

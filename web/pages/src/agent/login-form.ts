@@ -9,7 +9,9 @@ export interface LoginFormOptions {
 }
 
 export function loginForm({ api, notice, loggedIn }: LoginFormOptions): HTMLElement {
-  const username = el('input', { attrs: { name: 'username', autocomplete: 'username', required: true, autofocus: true } })
+  const username = el('input', {
+    attrs: { name: 'username', autocomplete: 'username', required: true, autofocus: true },
+  })
   const password = el('input', {
     attrs: { type: 'password', name: 'password', autocomplete: 'current-password', required: true },
   })

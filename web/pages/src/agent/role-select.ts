@@ -8,7 +8,10 @@ const ROLES = [
   { value: 'admin', text: 'roleAdmin' },
 ] as const
 
-export function roleSelect(role: Role, changed?: (role: Role) => void): { element: HTMLSelectElement; role: () => Role } {
+export function roleSelect(
+  role: Role,
+  changed?: (role: Role) => void,
+): { element: HTMLSelectElement; role: () => Role } {
   const options = ROLES.map(({ value, text }) => el('option', { text: t(text), attrs: { value } }))
   const element = el('select', {}, options)
   element.value = role

@@ -31,7 +31,10 @@ export class TopBar {
     const button = (text: string, click: () => void) =>
       el('button', { class: 'quiet', text, attrs: { type: 'button' }, on: { click } })
     this.element = el('header', { class: 'bar' }, [
-      el('div', { class: 'titles' }, [el('h1', { text: t('loginTitle') }), el('p', { class: 'service', text: user.name })]),
+      el('div', { class: 'titles' }, [
+        el('h1', { text: t('loginTitle') }),
+        el('p', { class: 'service', text: user.name }),
+      ]),
       this.#badge.element,
       this.#status,
       showAgents && button(t('agents'), showAgents),

@@ -19,7 +19,11 @@ export class WaitingList {
 
   constructor(options: WaitingListOptions) {
     this.#options = options
-    this.element = el('section', {}, [el('h2', { text: t('waiting') }, [this.#count]), this.#list, this.#none])
+    this.element = el('section', {}, [
+      el('h2', { text: t('waiting') }, [this.#count]),
+      this.#list,
+      this.#none,
+    ])
   }
 
   async reload(): Promise<void> {

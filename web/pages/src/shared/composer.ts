@@ -1,7 +1,7 @@
 import { el } from './dom.ts'
 import { t } from './i18n.ts'
 
-const TYPING_EVERY_MS = 1_500
+const TYPING_EVERY_MS = 1_000
 const TYPING_ENDS_MS = 5_000
 const PREVIEW_CHARS = 500
 const MAX_CHARS = 8_000
@@ -16,7 +16,8 @@ export class Composer {
   readonly element: HTMLFormElement
   readonly input: HTMLTextAreaElement
   readonly #actions: ComposerActions
-  #lastTyping = 0
+  #typing = false
+  #next: ReturnType<typeof setTimeout> | undefined
   #idle: ReturnType<typeof setTimeout> | undefined
 
   constructor(actions: ComposerActions, extra: HTMLElement[] = []) {
@@ -77,16 +78,21 @@ export class Composer {
       return
     }
     this.#idle = setTimeout(() => this.#stopTyping(), TYPING_ENDS_MS)
-    const now = Date.now()
-    if (now - this.#lastTyping < TYPING_EVERY_MS) return
-    this.#lastTyping = now
+    // At most one announcement per interval, and the last keystroke is always in one.
+    this.#next ??= setTimeout(() => this.#announce(), this.#typing ? TYPING_EVERY_MS : 0)
+  }
+
+  #announce(): void {
+    this.#next = undefined
+    this.#typing = true
     this.#actions.typing(true, this.input.value.slice(0, PREVIEW_CHARS))
   }
 
   #stopTyping(): void {
     clearTimeout(this.#idle)
-    if (this.#lastTyping === 0) return
-    this.#lastTyping = 0
-    this.#actions.typing(false, '')
+    clearTimeout(this.#next)
+    this.#next = undefined
+    if (this.#typing) this.#actions.typing(false, '')
+    this.#typing = false
   }
 }

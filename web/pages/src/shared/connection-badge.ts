@@ -13,7 +13,10 @@ const texts: Record<ConnectionState['status'], TextKey> = {
 
 /** Says whether there is a connection. Which transport carries it is in `data-transport`, for whoever debugs a network. */
 export function connectionBadge(): { element: HTMLElement; update: (state: ConnectionState) => void } {
-  const element = el('span', { class: 'connection', attrs: { role: 'status', 'aria-label': t('connection') } })
+  const element = el('span', {
+    class: 'connection',
+    attrs: { role: 'status', 'aria-label': t('connection') },
+  })
   return {
     element,
     update(state) {

@@ -12,7 +12,8 @@ export function pickLanguage(search: string, preferred: string): Language {
 
 export function translator(language: Language): Translate {
   const texts = language === 'zh' ? zh : en
-  return (key, values = {}) => texts[key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''))
+  return (key, values = {}) =>
+    texts[key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''))
 }
 
 export const language = pickLanguage(location.search, navigator.language)

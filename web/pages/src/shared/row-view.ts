@@ -14,8 +14,14 @@ export function rowView(row: Row, actions: RowActions): HTMLElement {
 }
 
 function messageView(row: MessageRow, actions: RowActions): HTMLElement {
-  const classes = ['bubble-row', row.mine ? 'mine' : 'theirs', row.note ? 'note' : '', row.recalled ? 'recalled' : '']
-  return el('article', { class: classes.join(' ').trim() }, [
+  const states = {
+    mine: row.mine,
+    note: row.note,
+    recalled: row.recalled,
+    'failed-row': row.failed !== undefined,
+  }
+  const classes = Object.entries(states).flatMap(([name, on]) => (on ? [name] : []))
+  return el('article', { class: ['bubble-row', ...classes].join(' ') }, [
     el('div', { class: 'author', text: row.author }),
     row.note ? el('div', { class: 'note-tag', text: t('privateNote') }) : undefined,
     el('div', { class: 'bubble', text: row.text }),
@@ -49,7 +55,12 @@ function failureViews(row: MessageRow, actions: RowActions): HTMLElement[] {
   const { id, reason } = row.failed
   return [
     el('span', { class: 'reason', text: reason }),
-    el('button', { class: 'link', text: t('retry'), attrs: { type: 'button' }, on: { click: () => actions.retry(id) } }),
+    el('button', {
+      class: 'link',
+      text: t('retry'),
+      attrs: { type: 'button' },
+      on: { click: () => actions.retry(id) },
+    }),
     el('button', {
       class: 'link',
       text: t('discard'),

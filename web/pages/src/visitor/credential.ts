@@ -44,7 +44,8 @@ export class VisitorCredential {
 
 /** A token that is no longer good is no reason to be turned away: a new visitor begins. */
 function retryAsNew(error: unknown, api: Api, name?: string): Promise<VisitorSession> {
-  if (error instanceof ApiError && (error.status === 401 || error.status === 403)) return api.visitorSession({ name })
+  if (error instanceof ApiError && (error.status === 401 || error.status === 403))
+    return api.visitorSession({ name })
   throw error
 }
 

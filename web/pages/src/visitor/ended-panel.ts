@@ -11,7 +11,10 @@ export interface EndedActions {
 
 /** After the end: a rating, and the way to a new chat. */
 export class EndedPanel {
-  readonly element = el('section', { class: 'ended', attrs: { hidden: true, 'aria-label': t('chatEndedTitle') } })
+  readonly element = el('section', {
+    class: 'ended',
+    attrs: { hidden: true, 'aria-label': t('chatEndedTitle') },
+  })
   readonly #actions: EndedActions
   #shown = ''
 

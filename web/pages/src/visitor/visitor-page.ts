@@ -29,7 +29,10 @@ export class VisitorPage {
   readonly element: HTMLElement
   readonly #options: VisitorPageOptions
   readonly #badge = connectionBadge()
-  readonly #service = el('p', { class: 'service', attrs: { role: 'status', 'aria-label': t('conversation') } })
+  readonly #service = el('p', {
+    class: 'service',
+    attrs: { role: 'status', 'aria-label': t('conversation') },
+  })
   readonly #typing = el('p', { class: 'typing', attrs: { 'aria-live': 'polite' } })
   readonly #endButton: HTMLButtonElement
   readonly #trouble: HTMLElement

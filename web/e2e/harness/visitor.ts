@@ -1,0 +1,36 @@
+import type { BrowserContext, Locator, Page } from 'playwright-core'
+
+/** The visitor's page, by the roles and labels that a visitor finds things by. */
+export class Visitor {
+  readonly page: Page
+  readonly log: Locator
+  readonly messageBox: Locator
+  readonly connection: Locator
+
+  private constructor(page: Page) {
+    this.page = page
+    this.log = page.getByRole('log', { name: 'Conversation' })
+    this.messageBox = page.getByRole('textbox', { name: 'Message' })
+    this.connection = page.getByRole('status', { name: 'Connection' })
+  }
+
+  static async open(context: BrowserContext, url: string): Promise<Visitor> {
+    const visitor = new Visitor(await context.newPage())
+    await visitor.page.goto(`${url}/kehu/?lang=en`)
+    return visitor
+  }
+
+  async say(text: string): Promise<void> {
+    await this.messageBox.fill(text)
+    await this.page.getByRole('button', { name: 'Send' }).click()
+  }
+
+  /** The message with this text, wherever it is in the log. */
+  message(text: string): Locator {
+    return this.log.getByRole('article').filter({ hasText: text })
+  }
+
+  button(name: string): Locator {
+    return this.page.getByRole('button', { name })
+  }
+}
