@@ -236,12 +236,7 @@ pub trait Directory: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn touch_login(
-        &self,
-        token_hash: TokenHash,
-        expires_at: At,
-        last_seen_at: At,
-    ) -> Result<bool, StoreError>;
+    async fn touch_login(&self, token_hash: TokenHash, expires_at: At, last_seen_at: At) -> Result<bool, StoreError>;
 
     /// A user's logins, newest first, at most [`crate::limits::LOGINS_PER_USER`].
     ///

@@ -41,14 +41,14 @@ pub use directory::{
 pub use error::StoreError;
 pub use faulty::{Fault, Faulty};
 pub use history::{
-    ConversationEntry, ConversationPage, ConversationQuery, ConversationCursor, HistoryPage, HistoryQuery,
+    ConversationCursor, ConversationEntry, ConversationPage, ConversationQuery, HistoryPage, HistoryQuery,
     HistoryStore, SessionCounts, SessionCursor, SessionPage, SessionQuery, Window,
 };
 pub use log::{
     Amendment, Checkpoint, ConversationKey, CustomerRow, DeviceKey, DeviceRow, Edit, Expired, Item, ItemKey, ItemRow,
     KeyRow, LogBatch, LogReader, LogStore, MemberRow, Recall, SessionRow, StateRow, Version, VersionRow,
 };
-pub use report::{Metric, ReportStore, RollupBatch, RollupQuery, RollupRow, BUCKET_MS};
+pub use report::{BUCKET_MS, Metric, ReportStore, RollupBatch, RollupQuery, RollupRow};
 pub use sqlite::{SqliteConfig, SqliteStore};
 pub use stamp::{Stamp, Stored};
 

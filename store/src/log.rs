@@ -404,7 +404,7 @@ pub trait LogStore: Send + Sync {
     /// [`StoreError`].
     async fn load_devices(&self, keys: &[DeviceKey]) -> Result<Vec<Option<Stored<DeviceLog>>>, StoreError>;
 
-    /// The answer to a keyed command, unless it expired.
+    /// The answer to a keyed command, unless it was deleted because it expired.
     ///
     /// # Errors
     /// [`StoreError`].
