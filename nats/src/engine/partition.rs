@@ -1,0 +1,441 @@
+//! Drives one owner on a broker: reads the log and IN, appends, loads, ticks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use kefu_model::ids::At;
+use kefu_model::reader::LogCursor;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::domain::{Domain, Row, Want};
+use super::owner::{Counted, Effect, Limits, Lost, Owner, Route};
+use super::reader::{ReadError, verify};
+use crate::broker::{Broker, LogName, subject};
+use crate::clock;
+use crate::payload::{self, EnvelopeWire};
+use crate::transport::{CoreEvent, CoreMessage, Position, StreamReader, StreamRecord, Subscription, TransportError};
+
+/// Where the store stands, for a start behind it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Start {
+    /// The log's id when the checkpoint was written.
+    pub log_id: Option<Uuid>,
+    /// The last record that the store includes.
+    pub cursor: LogCursor,
+}
+
+/// Loads rows for an owner.
+#[async_trait]
+pub trait Loader<D: Domain>: Send + Sync {
+    /// Loads a state or an extra. An aggregate or extra without a row is in its first state at position 0.
+    async fn load(&self, id: &D::Id, want: &Want<D::Extra>) -> Result<Row<D>, LoadError>;
+}
+
+/// A load failed; it is tried again.
+#[derive(Debug, thiserror::Error)]
+#[error("a row could not be loaded")]
+pub struct LoadError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// What a role does around the decisions of one log.
+#[async_trait]
+pub trait Host<D: Domain>: Send + 'static {
+    /// Where the store stands.
+    async fn start(&self) -> Result<Start, LoadError>;
+    /// Loads rows.
+    fn loader(&self) -> Arc<dyn Loader<D>>;
+    /// The claim counts.
+    async fn owning(&mut self, generation: u64);
+    /// Outcomes count, and answers are true: deliver them.
+    async fn counted(&mut self, owner: &Owner<D>, counted: Counted<D>);
+    /// A core message on the log's attach or ask subject.
+    async fn message(&mut self, owner: &Owner<D>, message: CoreMessage) -> Vec<(Route, D::Command)>;
+    /// Called every [`TICK`].
+    async fn tick(&mut self, owner: &Owner<D>) -> Vec<(Route, D::Command)>;
+    /// The last delivery numbers per edge, for the heartbeat.
+    fn numbers(&self) -> Vec<(String, u64)>;
+}
+
+/// How often a host is ticked.
+pub const TICK: Duration = Duration::from_millis(100);
+const EVICT_EVERY_TICKS: u32 = 50;
+const LOAD_RETRY: Duration = Duration::from_millis(200);
+const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
+/// Loads under way at a time.
+const LOADS: usize = 256;
+
+/// What the heartbeat says of a partition.
+#[derive(Debug, Clone, Default)]
+pub struct PartitionStatus {
+    /// The generation, 0 while it is not owned.
+    pub generation: u64,
+    /// The generation's last ordinal that counts.
+    pub ordinal: u64,
+    /// The last position known.
+    pub position: u64,
+    /// The archiver's checkpoint.
+    pub archived: u64,
+    /// Delivery numbers per edge.
+    pub numbers: Vec<(String, u64)>,
+}
+
+/// Why a partition is no longer driven.
+#[derive(Debug, thiserror::Error)]
+pub enum PartitionError {
+    /// Ownership was lost.
+    #[error("ownership of {log} was lost")]
+    Lost {
+        /// Which log.
+        log: LogName,
+        /// Why.
+        source: Lost,
+    },
+    /// The log cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The broker.
+    #[error("the broker failed {log}")]
+    Transport {
+        /// Which log.
+        log: LogName,
+        /// Why.
+        source: TransportError,
+    },
+    /// The store.
+    #[error("the checkpoint of {log} could not be loaded")]
+    Start {
+        /// Which log.
+        log: LogName,
+        /// Why.
+        source: LoadError,
+    },
+}
+
+impl PartitionError {
+    /// Whether claiming again cannot help: the process ends and an operator must look.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Lost { source, .. } => source.is_final(),
+            Self::Read(ReadError::Transport { source, .. }) | Self::Transport { source, .. } => {
+                !(source.is_retryable() || source.is_ambiguous() || matches!(source, TransportError::Closed))
+            }
+            Self::Read(_) => true,
+            Self::Start { .. } => false,
+        }
+    }
+}
+
+type AppendResult = (u64, Result<Position, TransportError>);
+type LoadResult<D> = (<D as Domain>::Id, Result<Row<D>, LoadError>);
+
+struct Partition<D: Domain, H: Host<D>> {
+    broker: Broker,
+    log: LogName,
+    domain: Arc<D>,
+    host: H,
+    loader: Arc<dyn Loader<D>>,
+    owner: Owner<D>,
+    log_reader: Box<dyn StreamReader>,
+    in_reader: Option<Box<dyn StreamReader>>,
+    messages: Box<dyn Subscription>,
+    questions: Box<dyn Subscription>,
+    archived: Box<dyn Subscription>,
+    appends: FuturesUnordered<BoxFuture<'static, AppendResult>>,
+    loads: FuturesUnordered<BoxFuture<'static, LoadResult<D>>>,
+    queued_loads: Vec<(D::Id, Want<D::Extra>)>,
+    status: Arc<Mutex<PartitionStatus>>,
+    ticks: u32,
+}
+
+enum Input<D: Domain> {
+    Log(Result<StreamRecord, TransportError>),
+    In(Result<StreamRecord, TransportError>),
+    Appended(AppendResult),
+    Loaded(LoadResult<D>),
+    Core(Option<CoreEvent>),
+    Archived(Option<CoreEvent>),
+    Tick,
+    Stop,
+}
+
+/// Claims a log and owns it until it is lost or `shutdown` asks to hand over.
+///
+/// # Errors
+/// Why ownership ended; `Ok` after a hand-over that was asked for.
+pub async fn run_partition<D: Domain, H: Host<D>>(
+    broker: Broker,
+    log: LogName,
+    domain: Arc<D>,
+    host: H,
+    limits: Limits,
+    worker: &str,
+    status: Arc<Mutex<PartitionStatus>>,
+    shutdown: CancellationToken,
+) -> Result<(), PartitionError> {
+    let mut partition = Partition::open(broker, log, domain, host, limits, worker, status).await?;
+    let result = partition.run(&shutdown).await;
+    *partition.status.lock() = PartitionStatus::default();
+    result
+}
+
+impl<D: Domain, H: Host<D>> Partition<D, H> {
+    async fn open(
+        broker: Broker,
+        log: LogName,
+        domain: Arc<D>,
+        host: H,
+        limits: Limits,
+        worker: &str,
+        status: Arc<Mutex<PartitionStatus>>,
+    ) -> Result<Self, PartitionError> {
+        let start = host.start().await.map_err(|source| PartitionError::Start { log, source })?;
+        verify(&broker, log, start.log_id, start.cursor).await?;
+        let failed = |source| PartitionError::Transport { log, source };
+        let transport = broker.transport();
+        let messages = transport.subscribe(&subject::attach(log)).await.map_err(failed)?;
+        let questions = transport.subscribe(&subject::ask(log)).await.map_err(failed)?;
+        let archived = transport.subscribe(&subject::archived(log)).await.map_err(failed)?;
+        let log_reader = broker.read_log(log, start.cursor.position + 1).await.map_err(failed)?;
+        let owner = Owner::claim(domain.clone(), limits, worker, rand::random(), start.cursor);
+        Ok(Self {
+            broker,
+            log,
+            domain,
+            loader: host.loader(),
+            host,
+            owner,
+            log_reader,
+            in_reader: None,
+            messages,
+            questions,
+            archived,
+            appends: FuturesUnordered::new(),
+            loads: FuturesUnordered::new(),
+            queued_loads: Vec::new(),
+            status,
+            ticks: 0,
+        })
+    }
+
+    async fn run(&mut self, shutdown: &CancellationToken) -> Result<(), PartitionError> {
+        let mut ticker = tokio::time::interval(TICK);
+        ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut stop_by = None;
+        self.perform().await?;
+        loop {
+            let input = self.next_input(&mut ticker, shutdown, stop_by.is_some()).await;
+            let ticked = matches!(input, Input::Tick);
+            if matches!(input, Input::Stop) {
+                self.in_reader = None;
+                stop_by = Some(tokio::time::Instant::now() + DRAIN_DEADLINE);
+            } else {
+                self.take(input).await?;
+            }
+            self.perform().await?;
+            self.publish_status(ticked);
+            if stop_by.is_some_and(|by| self.owner.is_idle() || tokio::time::Instant::now() >= by) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn next_input(
+        &mut self,
+        ticker: &mut tokio::time::Interval,
+        shutdown: &CancellationToken,
+        stopping: bool,
+    ) -> Input<D> {
+        let ready_for_more = !self.owner.is_saturated();
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled(), if !stopping => Input::Stop,
+            Some(appended) = self.appends.next() => Input::Appended(appended),
+            record = self.log_reader.next() => Input::Log(record),
+            Some(loaded) = self.loads.next() => Input::Loaded(loaded),
+            event = self.messages.next() => Input::Core(event),
+            event = self.questions.next() => Input::Core(event),
+            event = self.archived.next() => Input::Archived(event),
+            _ = ticker.tick() => Input::Tick,
+            record = next_of(&mut self.in_reader), if ready_for_more => Input::In(record),
+        }
+    }
+
+    async fn take(&mut self, input: Input<D>) -> Result<(), PartitionError> {
+        let log = self.log;
+        let now = clock::now();
+        let lost = |source| PartitionError::Lost { log, source };
+        match input {
+            Input::Log(record) => {
+                let record = record.map_err(|source| PartitionError::Transport { log, source })?;
+                self.owner.record(record.position, &record.payload, now).map_err(lost)?;
+            }
+            Input::Appended((ordinal, result)) => {
+                if let Err(error) = &result {
+                    tracing::warn!(%log, ordinal, error = %error, "an append failed; the log is claimed again");
+                }
+                self.owner.appended(ordinal, result.ok(), now).map_err(lost)?;
+            }
+            Input::Loaded((id, Ok(row))) => self.owner.loaded(&id, row, now).map_err(lost)?,
+            Input::Loaded((id, Err(error))) => {
+                tracing::warn!(%log, %error, source = error.0, "a load failed; it is tried again");
+                self.owner.reload(&id);
+            }
+            Input::In(record) => self.take_envelope(record, now).await?,
+            Input::Core(event) => self.take_message(event, now).await?,
+            Input::Archived(event) => self.take_archived(event),
+            Input::Tick => self.tick(now).await,
+            Input::Stop => {}
+        }
+        Ok(())
+    }
+
+    async fn take_envelope(&mut self, record: Result<StreamRecord, TransportError>, now: At) -> Result<(), PartitionError> {
+        let record = match record {
+            Ok(record) => record,
+            Err(TransportError::Closed) => {
+                return Err(PartitionError::Transport { log: self.log, source: TransportError::Closed });
+            }
+            Err(error) => {
+                tracing::warn!(log = %self.log, %error, "IN is another one now; it is read from its start");
+                return self.open_in(0).await;
+            }
+        };
+        match payload::decode::<EnvelopeWire>(&record.payload) {
+            Ok(envelope) => {
+                let peer: Arc<str> = envelope.from.into();
+                let commands = envelope
+                    .items
+                    .into_iter()
+                    .map(|(token, bytes)| {
+                        (Route::Peer { peer: peer.clone(), token }, self.domain.decode_command(&bytes))
+                    })
+                    .collect();
+                self.owner.envelope(record.position, commands, now);
+            }
+            Err(error) => {
+                tracing::warn!(log = %self.log, %error, position = record.position, "an envelope cannot be read");
+                self.owner.envelope(record.position, Vec::new(), now);
+            }
+        }
+        Ok(())
+    }
+
+    async fn open_in(&mut self, received: u64) -> Result<(), PartitionError> {
+        let log = self.log;
+        let failed = |source| PartitionError::Transport { log, source };
+        let info = self.broker.open_in(log).await.map_err(failed)?;
+        let received = if info.last < received { 0 } else { received };
+        self.owner.begin_intake(received);
+        self.in_reader = Some(self.broker.read_in(log, received + 1).await.map_err(failed)?);
+        Ok(())
+    }
+
+    async fn take_message(&mut self, event: Option<CoreEvent>, now: At) -> Result<(), PartitionError> {
+        match event {
+            Some(CoreEvent::Message(message)) => {
+                if self.owner.generation().is_some() {
+                    for (route, command) in self.host.message(&self.owner, message).await {
+                        self.owner.ask(route, command, now);
+                    }
+                }
+                Ok(())
+            }
+            Some(CoreEvent::Lagged) => Ok(()),
+            None => Err(PartitionError::Transport { log: self.log, source: TransportError::Closed }),
+        }
+    }
+
+    fn take_archived(&mut self, event: Option<CoreEvent>) {
+        let message = event.and_then(CoreEvent::into_message);
+        if let Some(position) = message.and_then(|message| payload::decode::<u64>(&message.payload).ok()) {
+            self.owner.archived(position);
+        }
+    }
+
+    async fn tick(&mut self, now: At) {
+        self.ticks = self.ticks.wrapping_add(1);
+        if self.ticks.is_multiple_of(EVICT_EVERY_TICKS) {
+            self.owner.evict(now);
+        }
+        if self.owner.generation().is_some() {
+            for (route, command) in self.host.tick(&self.owner).await {
+                self.owner.ask(route, command, now);
+            }
+        }
+    }
+
+    /// Does what the owner asks, in order.
+    async fn perform(&mut self) -> Result<(), PartitionError> {
+        loop {
+            let effects = self.owner.effects();
+            if effects.is_empty() {
+                return Ok(());
+            }
+            for effect in effects {
+                match effect {
+                    Effect::Append { ordinal, payload } => self.append(ordinal, payload).await,
+                    Effect::Load { id, want } => self.load(id, want),
+                    Effect::Owning { generation, in_position } => {
+                        tracing::info!(log = %self.log, generation, "owning");
+                        self.open_in(in_position).await?;
+                        self.host.owning(generation).await;
+                    }
+                    Effect::Counted(counted) => self.host.counted(&self.owner, counted).await,
+                }
+            }
+            self.start_loads();
+        }
+    }
+
+    async fn append(&mut self, ordinal: u64, payload: bytes::Bytes) {
+        match self.broker.transport().append(&self.log.log_stream(), payload, None).await {
+            Ok(ticket) => self.appends.push(Box::pin(async move { (ordinal, ticket.await) })),
+            Err(error) => self.appends.push(Box::pin(async move { (ordinal, Err(error)) })),
+        }
+    }
+
+    fn load(&mut self, id: D::Id, want: Want<D::Extra>) {
+        self.queued_loads.push((id, want));
+        self.start_loads();
+    }
+
+    fn start_loads(&mut self) {
+        while self.loads.len() < LOADS
+            && let Some((id, want)) = self.queued_loads.pop()
+        {
+            let loader = self.loader.clone();
+            self.loads.push(Box::pin(async move {
+                let row = loader.load(&id, &want).await;
+                if row.is_err() {
+                    tokio::time::sleep(LOAD_RETRY).await;
+                }
+                (id, row)
+            }));
+        }
+    }
+
+    fn publish_status(&self, ticked: bool) {
+        let cursor = self.owner.cursor();
+        let mut status = self.status.lock();
+        status.generation = self.owner.generation().unwrap_or(0);
+        status.ordinal = cursor.ordinal;
+        status.position = cursor.position;
+        status.archived = self.owner.checkpoint();
+        if ticked && status.generation > 0 {
+            status.numbers = self.host.numbers();
+        }
+    }
+}
+
+async fn next_of(reader: &mut Option<Box<dyn StreamReader>>) -> Result<StreamRecord, TransportError> {
+    match reader {
+        Some(reader) => reader.next().await,
+        None => std::future::pending().await,
+    }
+}

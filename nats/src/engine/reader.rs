@@ -1,0 +1,152 @@
+//! Reading a log as everyone but its owner does: the records that count, in order.
+
+use bytes::Bytes;
+use kefu_model::reader::{LogCursor, Standing};
+use uuid::Uuid;
+
+use crate::broker::{Broker, LogName};
+use crate::payload::{self, PayloadError, RecordWire};
+use crate::transport::{StreamReader, TransportError};
+
+/// A record that counts.
+#[derive(Debug)]
+pub struct ReadRecord {
+    /// The record's own place and numbers: where a checkpoint after it stands.
+    pub cursor: LogCursor,
+    /// Its encoded outcomes; none for a claim.
+    pub outcomes: Vec<Bytes>,
+}
+
+/// Why a log cannot be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The broker.
+    #[error("the log {log} cannot be read")]
+    Transport {
+        /// Which.
+        log: LogName,
+        /// Why.
+        source: TransportError,
+    },
+    /// A record of another version, or damaged.
+    #[error("the record at position {position} of the log {log} cannot be read")]
+    Payload {
+        /// Which.
+        log: LogName,
+        /// Where.
+        position: u64,
+        /// Why.
+        source: PayloadError,
+    },
+    /// The checkpoint does not belong to this log: power was lost, a backup restored, or this is the wrong server.
+    #[error(
+        "the log {log} does not hold the record of the checkpoint (position {position}, generation {generation}, ordinal \
+         {ordinal}): {why}. The store and the log do not belong together; see docs/operations.md, \"Epochs\""
+    )]
+    NotOurs {
+        /// Which.
+        log: LogName,
+        /// The checkpoint's position.
+        position: u64,
+        /// Its generation.
+        generation: u64,
+        /// Its ordinal.
+        ordinal: u64,
+        /// What was found instead.
+        why: &'static str,
+    },
+    /// Records are missing.
+    #[error("records of the log {log} after position {after} are missing: the next one is {next}")]
+    Gap {
+        /// Which.
+        log: LogName,
+        /// The last one read.
+        after: u64,
+        /// The next one there.
+        next: u64,
+    },
+}
+
+/// Reads a log.
+pub struct LogReader {
+    log: LogName,
+    cursor: LogCursor,
+    reader: Box<dyn StreamReader>,
+}
+
+impl LogReader {
+    /// Reads on behind a checkpoint, after finding that very record there. Without a checkpoint it reads from the start.
+    ///
+    /// # Errors
+    /// [`ReadError::NotOurs`] when the checkpoint is of another log.
+    pub async fn open(broker: &Broker, log: LogName, log_id: Option<Uuid>, cursor: LogCursor) -> Result<Self, ReadError> {
+        verify(broker, log, log_id, cursor).await?;
+        let reader = broker.read_log(log, cursor.position + 1).await.map_err(|source| ReadError::Transport { log, source })?;
+        Ok(Self { log, cursor, reader })
+    }
+
+    /// The identity of the log being read.
+    #[must_use]
+    pub fn log_id(&self) -> Uuid {
+        self.reader.stream_id()
+    }
+
+    /// The next record that counts; waits for it. Cancel-safe.
+    ///
+    /// # Errors
+    /// All errors are final.
+    pub async fn next(&mut self) -> Result<ReadRecord, ReadError> {
+        let log = self.log;
+        loop {
+            let record = self.reader.next().await.map_err(|source| ReadError::Transport { log, source })?;
+            let position = record.position;
+            if position != self.cursor.position + 1 {
+                return Err(ReadError::Gap { log, after: self.cursor.position, next: position });
+            }
+            let wire: RecordWire = payload::decode(&record.payload)
+                .map_err(|source| ReadError::Payload { log, position, source })?;
+            if self.cursor.admit(position, wire.stamp()) == Standing::Void {
+                continue;
+            }
+            let outcomes = match wire {
+                RecordWire::Claim(..) => Vec::new(),
+                RecordWire::Batch(.., outcomes) => outcomes.into_iter().map(|bytes| bytes.into_vec().into()).collect(),
+            };
+            return Ok(ReadRecord { cursor: self.cursor, outcomes });
+        }
+    }
+}
+
+/// Finds the record of a checkpoint in its log.
+///
+/// # Errors
+/// [`ReadError::NotOurs`] when it is not there.
+pub(super) async fn verify(
+    broker: &Broker,
+    log: LogName,
+    log_id: Option<Uuid>,
+    cursor: LogCursor,
+) -> Result<(), ReadError> {
+    let LogCursor { position, generation, ordinal } = cursor;
+    let not_ours = |why| ReadError::NotOurs { log, position, generation, ordinal, why };
+    let transport = |source| ReadError::Transport { log, source };
+    let info = broker.log_info(log).await.map_err(transport)?;
+    if log_id.is_some_and(|id| id != info.id) {
+        return Err(not_ours("the log has another id"));
+    }
+    if position == 0 {
+        return if info.first > 1 { Err(not_ours("the log's beginning was purged")) } else { Ok(()) };
+    }
+    if info.last < position {
+        return Err(not_ours("the log is shorter"));
+    }
+    let record = broker.transport().read_one(&log.log_stream(), position).await.map_err(transport)?;
+    let record = record.ok_or_else(|| not_ours("that record was purged"))?;
+    let wire: RecordWire =
+        payload::decode(&record.payload).map_err(|source| ReadError::Payload { log, position, source })?;
+    let same = match wire {
+        RecordWire::Claim(..) => generation == position && ordinal == 0,
+        RecordWire::Batch(of, number, ..) => (of, number) == (generation, ordinal),
+    };
+    if same { Ok(()) } else { Err(not_ours("another record stands there")) }
+}

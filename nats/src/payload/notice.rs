@@ -1,0 +1,93 @@
+//! Notices on the wire.
+
+use kefu_model::allocation::{AgentStatus, QueuePlace};
+use serde::{Deserialize, Serialize};
+
+use super::PayloadError;
+use super::ids::{ConversationWire, UserWire, tenant};
+use crate::notice::Notice;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct NoticeWire {
+    tenant: String,
+    fact: FactWire,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum FactWire {
+    #[serde(rename = "t")]
+    Typing(ConversationWire, UserWire, bool, Option<String>, String),
+    #[serde(rename = "p")]
+    Presence(UserWire, String),
+    #[serde(rename = "a")]
+    Added(UserWire, ConversationWire),
+    #[serde(rename = "q")]
+    Places(Vec<(ConversationWire, u64, Option<u64>)>, u64),
+    #[serde(rename = "r")]
+    Revoked(UserWire, Option<String>),
+    #[serde(rename = "d")]
+    Disconnect(Option<String>, Option<UserWire>),
+}
+
+impl From<&Notice> for NoticeWire {
+    fn from(notice: &Notice) -> Self {
+        let (tenant, fact) = match notice {
+            Notice::Typing { tenant, conversation, user, on, preview, connection } => (
+                tenant,
+                FactWire::Typing((*conversation).into(), user.into(), *on, preview.clone(), connection.clone()),
+            ),
+            Notice::Presence { tenant, user, status } => {
+                (tenant, FactWire::Presence(user.into(), status.as_str().to_owned()))
+            }
+            Notice::Added { tenant, user, conversation } => {
+                (tenant, FactWire::Added(user.into(), (*conversation).into()))
+            }
+            Notice::Places { tenant, places, waiting } => {
+                let places = places.iter().map(|(id, place)| ((*id).into(), place.position, place.estimate_s)).collect();
+                (tenant, FactWire::Places(places, *waiting))
+            }
+            Notice::Revoked { tenant, user, session } => (tenant, FactWire::Revoked(user.into(), session.clone())),
+            Notice::Disconnect { tenant, connection, user } => {
+                (tenant, FactWire::Disconnect(connection.clone(), user.as_ref().map(UserWire::from)))
+            }
+        };
+        Self { tenant: tenant.as_str().to_owned(), fact }
+    }
+}
+
+impl TryFrom<NoticeWire> for Notice {
+    type Error = PayloadError;
+    fn try_from(wire: NoticeWire) -> Result<Self, PayloadError> {
+        let tenant = tenant(&wire.tenant)?;
+        Ok(match wire.fact {
+            FactWire::Typing(conversation, user, on, preview, connection) => Self::Typing {
+                tenant,
+                conversation: conversation.try_into()?,
+                user: user.try_into()?,
+                on,
+                preview,
+                connection,
+            },
+            FactWire::Presence(user, status) => Self::Presence {
+                tenant,
+                user: user.try_into()?,
+                status: AgentStatus::parse(&status).ok_or(PayloadError::Unknown("agent status"))?,
+            },
+            FactWire::Added(user, conversation) => {
+                Self::Added { tenant, user: user.try_into()?, conversation: conversation.try_into()? }
+            }
+            FactWire::Places(places, waiting) => Self::Places {
+                tenant,
+                places: places
+                    .into_iter()
+                    .map(|(id, position, estimate_s)| Ok((id.try_into()?, QueuePlace { position, estimate_s })))
+                    .collect::<Result<_, PayloadError>>()?,
+                waiting,
+            },
+            FactWire::Revoked(user, session) => Self::Revoked { tenant, user: user.try_into()?, session },
+            FactWire::Disconnect(connection, user) => {
+                Self::Disconnect { tenant, connection, user: user.map(TryInto::try_into).transpose()? }
+            }
+        })
+    }
+}
