@@ -16,6 +16,10 @@ export default tseslint.config(
         { selector: 'ExportAllDeclaration', message: 'Name what is exported.' },
         { selector: "MemberExpression[property.name='innerHTML']", message: 'Use textContent.' },
       ],
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        { allowForKnownSafeCalls: [{ from: 'package', name: ['test', 'default'], package: 'node:test' }] },
+      ],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
     },

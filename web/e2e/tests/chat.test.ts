@@ -1,4 +1,4 @@
-import test from 'node:test'
+import { test } from 'node:test'
 import { Agent, DEMO_AGENT } from '../harness/agent.ts'
 import { person } from '../harness/browser.ts'
 import { chatting, scene } from '../harness/scene.ts'

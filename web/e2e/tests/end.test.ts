@@ -1,4 +1,4 @@
-import test from 'node:test'
+import { test } from 'node:test'
 import { chatting, scene } from '../harness/scene.ts'
 
 test('the visitor ends the session, rates it and starts a new chat', async (t) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import test from 'node:test'
+import { test } from 'node:test'
 import { chatting, scene } from '../harness/scene.ts'
 
 test('a private note never reaches the customer', async (t) => {

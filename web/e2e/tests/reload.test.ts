@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import test from 'node:test'
+import { test } from 'node:test'
 import { Agent, DEMO_AGENT } from '../harness/agent.ts'
 import { person } from '../harness/browser.ts'
 import { scene } from '../harness/scene.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import test from 'node:test'
+import { test } from 'node:test'
 import { isMarked, markWindow } from '../harness/marker.ts'
 import { chatting, scene } from '../harness/scene.ts'
 

@@ -39,7 +39,7 @@ interface Tracked {
 }
 
 export interface HubOptions {
-  api: Api
+  api: Pick<Api, 'history'>
   clock: Clock
   send: (frames: ClientFrame[]) => boolean
   me: () => User | undefined

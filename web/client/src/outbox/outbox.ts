@@ -135,15 +135,16 @@ export class Outbox {
 
   #refuse(lane: Lane, entry: OutboxEntry, { code, title, retryable, expected_n }: Rejected): void {
     entry.phase = 'queued'
-    if (code === EXPECTED_N) {
-      lane.drain(expected_n ?? entry.n)
+    if (code === EXPECTED_N && expected_n !== undefined && expected_n !== entry.n) {
+      entry.tried = false
+      lane.drain(expected_n)
     } else if (code === N_CONFLICT) {
       entry.conflicted = true
       this.#deviceLost = true
     } else if (code === ANSWER_NOT_KEPT) {
       // It was answered long ago; the history shows with what.
       this.#remove(entry.conversation, (other) => other === entry)
-    } else if (retryable || code === TOO_MANY_UNANSWERED) {
+    } else if (retryable || code === TOO_MANY_UNANSWERED || code === EXPECTED_N) {
       this.#pause(lane)
     } else {
       entry.phase = 'failed'
