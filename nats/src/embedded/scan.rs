@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn reads_what_was_written() {
         let bytes = segment(&[&[10], &[20, 30]]);
-        let scan = run(&bytes).unwrap();
+        let scan = run(&bytes).expect("it is whole or torn");
         assert_eq!(scan.end, bytes.len());
         assert_eq!(scan.records.iter().map(|r| r.len).collect::<Vec<_>>(), [10, 20, 30]);
     }
@@ -126,7 +126,7 @@ mod tests {
     fn every_truncation_is_a_torn_end() {
         let bytes = segment(&[&[10], &[20, 30]]);
         for len in 0..bytes.len() {
-            let scan = run(&bytes[..len]).unwrap();
+            let scan = run(&bytes[..len]).expect("it is torn");
             assert!(scan.end <= len);
         }
     }
@@ -135,7 +135,7 @@ mod tests {
     fn a_hole_in_the_last_group_is_torn_even_before_valid_records() {
         let mut bytes = segment(&[&[10], &[20, 30]]);
         bytes[SEGMENT_HEADER + 42 + 40] ^= 1;
-        assert_eq!(run(&bytes).unwrap().records.len(), 1);
+        assert_eq!(run(&bytes).expect("it is whole or torn").records.len(), 1);
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
         for groups in [&[&[10][..], &[20, 30]][..], &[&[5], &[10], &[20]]] {
             let mut bytes = segment(groups);
             bytes[SEGMENT_HEADER + 35] ^= 1;
-            let error = run(&bytes).unwrap_err();
+            let error = run(&bytes).expect_err("it is damaged");
             assert!(matches!(error, TransportError::Corrupt { offset: 16, .. }), "{error}");
         }
     }

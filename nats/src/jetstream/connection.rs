@@ -44,8 +44,8 @@ impl Events {
             Event::Connected => {
                 // The subscriptions were sent again before this; what was published meanwhile is gone.
                 self.each_queue(CoreQueue::lagged);
-                self.connects.send_modify(|count| *count += 1);
                 self.state.send_replace(ConnectionState::Connected);
+                self.connects.send_modify(|count| *count += 1);
                 tracing::info!("connected to NATS");
             }
             Event::Disconnected | Event::Closed => {
