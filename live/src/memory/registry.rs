@@ -1,0 +1,157 @@
+//! Connections by id and by user; they live as long as their edge's lease.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kefu_model::{TenantId, User, UserKind};
+use tokio::time::Instant;
+
+use crate::error::LiveError;
+use crate::limits::{CONNECTIONS, EDGES, LEASE_TTL, TEXT_BYTES};
+use crate::registry::{Connection, ConnectionCounts, ConnectionPage, EdgeId, EdgeLease};
+
+#[derive(Debug, Default)]
+struct Tenant {
+    by_id: BTreeMap<Arc<str>, Connection>,
+    by_user: HashMap<User, BTreeSet<Arc<str>>>,
+}
+
+#[derive(Debug)]
+struct Edge {
+    expiry: Instant,
+    connections: BTreeSet<(TenantId, Arc<str>)>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    tenants: HashMap<TenantId, Tenant>,
+    edges: HashMap<EdgeId, Edge>,
+    count: usize,
+}
+
+impl Registry {
+    pub(super) fn register(&mut self, connection: Connection, now: Instant) -> Result<(), LiveError> {
+        check_texts(&connection)?;
+        self.sweep(now);
+        self.unregister(&connection.tenant, &connection.id);
+        let Some(edge) = self.edges.get_mut(&connection.edge) else { return Err(LiveError::UnknownEdge) };
+        if self.count >= CONNECTIONS {
+            return Err(LiveError::Full { what: "connections", limit: CONNECTIONS });
+        }
+        let id: Arc<str> = connection.id.as_str().into();
+        edge.connections.insert((connection.tenant.clone(), Arc::clone(&id)));
+        let tenant = self.tenants.entry(connection.tenant.clone()).or_default();
+        tenant.by_user.entry(connection.user.clone()).or_default().insert(Arc::clone(&id));
+        tenant.by_id.insert(id, connection);
+        self.count += 1;
+        Ok(())
+    }
+
+    pub(super) fn unregister(&mut self, tenant: &TenantId, id: &str) {
+        let Some(connection) = self.remove(tenant, id) else { return };
+        if let Some(edge) = self.edges.get_mut(&connection.edge) {
+            edge.connections.remove(&(tenant.clone(), Arc::from(id)));
+        }
+    }
+
+    fn remove(&mut self, tenant_id: &TenantId, id: &str) -> Option<Connection> {
+        let tenant = self.tenants.get_mut(tenant_id)?;
+        let connection = tenant.by_id.remove(id)?;
+        self.count -= 1;
+        if let Some(ids) = tenant.by_user.get_mut(&connection.user) {
+            ids.remove(id);
+            if ids.is_empty() {
+                tenant.by_user.remove(&connection.user);
+            }
+        }
+        if tenant.by_id.is_empty() {
+            self.tenants.remove(tenant_id);
+        }
+        Some(connection)
+    }
+
+    pub(super) fn renew_edge(&mut self, id: &EdgeId, ttl: Duration, now: Instant) -> Result<EdgeLease, LiveError> {
+        self.sweep(now);
+        let expiry = now + ttl.min(LEASE_TTL);
+        if let Some(edge) = self.edges.get_mut(id) {
+            edge.expiry = expiry;
+            return Ok(EdgeLease::Renewed);
+        }
+        if self.edges.len() >= EDGES {
+            return Err(LiveError::Full { what: "edges", limit: EDGES });
+        }
+        self.edges.insert(id.clone(), Edge { expiry, connections: BTreeSet::new() });
+        Ok(EdgeLease::New)
+    }
+
+    pub(super) fn forget_edge(&mut self, id: &EdgeId) {
+        let Some(edge) = self.edges.remove(id) else { return };
+        for (tenant, connection) in edge.connections {
+            self.remove(&tenant, &connection);
+        }
+    }
+
+    /// Removes edges whose lease ended; there are few edges, so every call does it first.
+    fn sweep(&mut self, now: Instant) {
+        let ended = self.edges.iter().filter(|(_, edge)| edge.expiry <= now);
+        let ended: Vec<EdgeId> = ended.map(|(id, _)| id.clone()).collect();
+        for id in ended {
+            self.forget_edge(&id);
+        }
+    }
+
+    pub(super) fn connection(&mut self, tenant: &TenantId, id: &str, now: Instant) -> Option<Connection> {
+        self.sweep(now);
+        self.tenants.get(tenant)?.by_id.get(id).cloned()
+    }
+
+    pub(super) fn connections_of(&mut self, tenant: &TenantId, user: &User, now: Instant) -> Vec<Connection> {
+        self.sweep(now);
+        self.of_user(tenant, user).cloned().collect()
+    }
+
+    pub(super) fn edges_of(&mut self, tenant: &TenantId, user: &User, now: Instant) -> Vec<EdgeId> {
+        self.sweep(now);
+        let edges: BTreeSet<&EdgeId> = self.of_user(tenant, user).map(|connection| &connection.edge).collect();
+        edges.into_iter().cloned().collect()
+    }
+
+    fn of_user<'a>(&'a self, tenant: &TenantId, user: &User) -> impl Iterator<Item = &'a Connection> {
+        let tenant = self.tenants.get(tenant);
+        let ids = tenant.and_then(|tenant| tenant.by_user.get(user)).into_iter().flatten();
+        ids.filter_map(move |id| tenant?.by_id.get(id))
+    }
+
+    pub(super) fn page(
+        &mut self,
+        tenant: &TenantId,
+        after: Option<&str>,
+        limit: usize,
+        now: Instant,
+    ) -> ConnectionPage {
+        self.sweep(now);
+        let Some(tenant) = self.tenants.get(tenant) else { return ConnectionPage::default() };
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut from_there = tenant.by_id.range::<str, _>((start, Bound::Unbounded));
+        let connections: Vec<Connection> = from_there.by_ref().take(limit).map(|(_, found)| found.clone()).collect();
+        let more = from_there.next().is_some();
+        let next = connections.last().filter(|_| more).map(|last| last.id.clone());
+        ConnectionPage { connections, next }
+    }
+
+    pub(super) fn counts(&mut self, tenant: &TenantId, now: Instant) -> ConnectionCounts {
+        self.sweep(now);
+        let Some(tenant) = self.tenants.get(tenant) else { return ConnectionCounts::default() };
+        let agents = tenant.by_user.keys().filter(|user| user.kind == UserKind::Agent).count();
+        ConnectionCounts { connections: tenant.by_id.len(), agents, customers: tenant.by_user.len() - agents }
+    }
+}
+
+fn check_texts(connection: &Connection) -> Result<(), LiveError> {
+    let required = [connection.id.as_str(), connection.edge.as_str(), &connection.device, &connection.transport];
+    let optional = [connection.client.as_deref(), connection.address.as_deref()];
+    let longest = required.into_iter().chain(optional.into_iter().flatten()).map(str::len).max().unwrap_or(0);
+    LiveError::check("bytes of a connection's text", longest, TEXT_BYTES)
+}
