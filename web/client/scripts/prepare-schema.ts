@@ -40,9 +40,7 @@ function withoutNull(property: Schema): Schema {
   }
   if (!Array.isArray(anyOf)) return property
   const choices = anyOf.filter((choice) => !(isSchema(choice) && choice['type'] === 'null'))
-  const { anyOf: _, ...rest } = property
-  const [only] = choices
-  return choices.length === 1 && isSchema(only) ? { ...rest, ...only } : { ...property, anyOf: choices }
+  return { ...property, anyOf: choices }
 }
 
 function isSchema(value: Json | undefined): value is Schema {

@@ -1,4 +1,3 @@
-import type { AgentStatus } from './generated/frames.ts'
 import { apiError } from './problem.ts'
 import type {
   AgentChange,
@@ -38,10 +37,6 @@ export class Api {
 
   async logout(): Promise<void> {
     await this.#request('POST', '/api/kefu/logout')
-  }
-
-  setStatus(status: AgentStatus): Promise<{ status: AgentStatus; capacity: number; active: number }> {
-    return this.#call('PUT', '/api/kefu/status', { status })
   }
 
   history(conversation: string, page: { before?: string; limit?: number } = {}): Promise<HistoryPage> {

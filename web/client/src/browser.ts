@@ -16,8 +16,8 @@ export function browserApi(token: Token): Api {
 
 /** A client with the browser's own sockets, storage and clock, for the origin that this page came from. */
 export async function browserClient(user: User, token: Token, api: Api): Promise<KefuClient> {
-  const tab = webStore(sessionStorage)
-  const shared = webStore(localStorage)
+  const tab = webStore(() => sessionStorage)
+  const shared = webStore(() => localStorage)
   const locks = browserLocks(shared, systemClock)
   const device = await acquireDevice(user, { tab, shared, locks })
   const client = new KefuClient({

@@ -7,7 +7,6 @@ export const TOO_MANY_UNANSWERED = 1004
 export const NOT_A_MEMBER = 1101
 export const NO_SUCH_CONVERSATION = 1201
 export const CREDENTIAL_INVALID = 4201
-export const VERSION_NOT_SUPPORTED = 4305
 export const ORIGIN_NOT_ALLOWED = 4306
 
 export type CloseAction = 'reconnect' | 'later' | 'login' | 'give-up'

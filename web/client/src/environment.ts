@@ -35,12 +35,12 @@ export function memoryStore(): KeyValueStore {
 }
 
 /** Browser storage that may be full or forbidden: then nothing is kept, and chatting still works. */
-export function webStore(storage: Storage): KeyValueStore {
+export function webStore(storage: () => Storage): KeyValueStore {
   return {
-    get: (key) => attempt(() => storage.getItem(key)) ?? undefined,
-    set: (key, value) => attempt(() => storage.setItem(key, value)),
-    remove: (key) => attempt(() => storage.removeItem(key)),
-    keys: () => attempt(() => Object.keys(storage)) ?? [],
+    get: (key) => attempt(() => storage().getItem(key)) ?? undefined,
+    set: (key, value) => attempt(() => storage().setItem(key, value)),
+    remove: (key) => attempt(() => storage().removeItem(key)),
+    keys: () => attempt(() => Object.keys(storage())) ?? [],
   }
 }
 

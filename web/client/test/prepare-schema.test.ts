@@ -23,7 +23,7 @@ test('what may be absent is never null, what must be there may be', () => {
   expect(prepareSchema(schema)).toEqual({
     properties: {
       seq: { type: 'integer' },
-      user: { description: 'Who.', $ref: '#/$defs/User' },
+      user: { description: 'Who.', anyOf: [{ $ref: '#/$defs/User' }] },
       needed: nullable,
     },
     required: ['needed'],

@@ -1,5 +1,6 @@
 import {
   ApiError,
+  sameUser,
   type AgentStatus,
   type Api,
   type ConnectionState,
@@ -75,7 +76,7 @@ export class AgentConsole {
     client.news.subscribe((frame) => {
       if (frame.t === 'waiting') this.#guard(this.#waiting.reload())
       if (frame.t === 'added') this.#guard(this.#reload())
-      if (frame.t === 'presence' && frame.user.id === this.#options.me.id) this.#bar.setStatus(frame.status)
+      if (frame.t === 'presence' && sameUser(frame.user, this.#options.me)) this.#bar.setStatus(frame.status)
     })
     document.addEventListener('visibilitychange', () => this.#render())
     client.connection.start()

@@ -1,4 +1,5 @@
 import {
+  sameUser,
   unreadCount,
   type ConversationState,
   type KefuClient,
@@ -18,10 +19,14 @@ export interface ConversationListOptions {
   choose: (conversation: string) => void
 }
 
+const stateTexts = { waiting: 'stateWaiting', active: 'stateActive', ended: 'stateEnded' } as const
+
 interface ConversationRow {
   id: string
   name: string
+  /** Served by this agent now. */
   active: boolean
+  state: string
   at: string
   preview: string
   unread: number
@@ -58,12 +63,14 @@ export class ConversationList {
   }
 
   #row(state: ConversationState): ConversationRow {
+    const { session } = state
     const last = state.items.findLast((item) => item.type === 'message')
     return {
       id: state.id,
       name: this.#options.directory.nameOf(state.id),
-      active: state.session?.status === 'active',
-      at: last?.at ?? state.session?.opened_at ?? '',
+      active: session?.status === 'active' && sameUser(session.agent, this.#options.me),
+      state: t(stateTexts[session?.status ?? 'ended']),
+      at: last?.at ?? session?.opened_at ?? '',
       preview: last ? previewOf(last) : '',
       unread: unreadCount(state, this.#options.me),
       chosen: state.id === this.chosen,
@@ -93,7 +100,7 @@ export class ConversationList {
         el('time', { text: row.at === '' ? '' : briefly(row.at) }),
         el('span', {
           class: 'preview',
-          text: row.active ? row.preview : `${t('stateEnded')} · ${row.preview}`,
+          text: row.active ? row.preview : `${row.state} · ${row.preview}`,
         }),
         row.unread > 0 ? badge : undefined,
       ],

@@ -8,7 +8,10 @@ import { AgentConsole } from './console.ts'
 import { AgentCredential } from './credential.ts'
 import { loginForm } from './login-form.ts'
 
-const credential = new AgentCredential(webStore(sessionStorage), webStore(localStorage))
+const credential = new AgentCredential(
+  webStore(() => sessionStorage),
+  webStore(() => localStorage),
+)
 const api = browserApi(() => credential.token)
 
 function showLogin(notice?: string): void {

@@ -30,11 +30,6 @@ export class VisitorCredential {
     if (this.#session !== undefined) this.#keep({ ...this.#session, visitor_token: token })
   }
 
-  forget(): void {
-    this.#session = undefined
-    this.#store.remove(KEY)
-  }
-
   #keep(session: VisitorSession): VisitorSession {
     this.#session = session
     this.#store.set(KEY, JSON.stringify(session))

@@ -9,7 +9,7 @@ import { VisitorPage } from './visitor-page.ts'
 
 const CONTACT_AGAIN_MS = 3_000
 
-const credential = new VisitorCredential(webStore(localStorage))
+const credential = new VisitorCredential(webStore(() => localStorage))
 const api = browserApi(() => credential.token)
 
 /** The very first load needs the server; any later one shows the page and connects when it can. */

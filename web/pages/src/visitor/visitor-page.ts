@@ -43,6 +43,7 @@ export class VisitorPage {
   #conversation = ''
   /** The ended session after which the visitor asked for a new chat. */
   #leftSession = 0
+  #renewed = false
 
   constructor(options: VisitorPageOptions) {
     this.#options = options
@@ -152,9 +153,23 @@ export class VisitorPage {
 
   #connectionChanged(state: ConnectionState): void {
     this.#badge.update(state)
-    show(this.#trouble, state.status === 'stopped')
-    if (state.status !== 'stopped') return
+    const stopped = state.status === 'stopped'
+    if (stopped && state.reason === 'login' && !this.#renewed) {
+      this.#renewed = true
+      void this.#renew().catch(() => this.#connectionChanged(state))
+      return
+    }
+    show(this.#trouble, stopped)
+    if (!stopped) return
     setText(this.#trouble.querySelector('span') ?? this.#trouble, t('gaveUp', { code: state.code ?? '' }))
+  }
+
+  /** A credential that ran out is renewed once, silently, as long as that leaves the visitor who they are. */
+  async #renew(): Promise<void> {
+    const { credential, api, client, me } = this.#options
+    const session = await credential.contact(api)
+    if (session.user_id !== me.id) throw new Error('the server knows this visitor no more')
+    client.connection.restart()
   }
 
   /** The credential was refused, or the server wants us gone: only the visitor can decide to begin anew. */
