@@ -1,1 +1,3 @@
 //! The archiver: copies the log into the store.
+
+pub mod batch;
