@@ -102,6 +102,12 @@ pub enum Event {
         session: u64,
         /// Why.
         reason: QueueReason,
+        /// When the session was opened: its place in the queue.
+        opened_at: At,
+        /// Whose session it is.
+        customer: User,
+        /// Their name.
+        name: Option<Name>,
     },
     /// An agent has it.
     SessionAssigned {

@@ -230,27 +230,27 @@ pub(crate) mod subject {
     use super::LogName;
 
     /// Notices to all edges.
-    pub(crate) const NOTICE: &str = "kefu.notice";
+    pub(crate) const NOTICE: &str = "notice";
     /// Heartbeats of workers.
-    pub(crate) const HEARTBEAT: &str = "kefu.heartbeat";
+    pub(crate) const HEARTBEAT: &str = "heartbeat";
 
     /// Attaches and detaches of a log's conversations.
     pub(crate) fn attach(log: LogName) -> String {
-        format!("kefu.attach.{log}")
+        format!("attach.{log}")
     }
 
     /// Questions to a log's owner.
     pub(crate) fn ask(log: LogName) -> String {
-        format!("kefu.ask.{log}")
+        format!("ask.{log}")
     }
 
     /// Progress of a log's archiver.
     pub(crate) fn archived(log: LogName) -> String {
-        format!("kefu.archived.{log}")
+        format!("archived.{log}")
     }
 
     /// Deliveries to one edge or worker.
     pub(crate) fn deliver(peer: &str) -> String {
-        format!("kefu.deliver.{peer}")
+        format!("deliver.{peer}")
     }
 }

@@ -75,14 +75,13 @@ pub struct Deliveries {
 impl Deliveries {
     /// Nothing sent yet.
     #[must_use]
-    pub fn new(broker: Broker, log: LogName, epoch: u64) -> Self {
-        Self { broker, log, epoch, generation: 0, peers: HashMap::new() }
+    pub fn new(broker: Broker, log: LogName) -> Self {
+        Self { broker, log, epoch: 1, generation: 0, peers: HashMap::new() }
     }
 
-    /// The log's epoch.
-    #[must_use]
-    pub fn epoch(&self) -> u64 {
-        self.epoch
+    /// The log's epoch is known.
+    pub fn open(&mut self, epoch: u64) {
+        self.epoch = epoch;
     }
 
     /// A new generation numbers anew.

@@ -154,7 +154,8 @@ fn judge_allocation(draft: &mut Draft, command: &Command) -> Result<(), Refusal>
         }
         Body::Requeue { from, reason } => {
             let session = held_by(draft, from)?;
-            draft.push(Event::SessionQueued { session, reason: *reason });
+            let opened_at = draft.open_session()?.opened_at;
+            queue(draft, session, *reason, opened_at)?;
         }
         _ => {}
     }
@@ -198,15 +199,22 @@ fn may_post(draft: &mut Draft, user: &User, role: Role, content: &Content, audie
         draft.push(Event::MemberAdded { user: user.clone() });
     }
     if support && user.kind == UserKind::Customer && draft.state.open_session().is_none() {
-        begin_session(draft);
+        begin_session(draft)?;
     }
     Ok(())
 }
 
-fn begin_session(draft: &mut Draft) {
+fn begin_session(draft: &mut Draft) -> Result<(), Refusal> {
     let session = draft.state.session.as_ref().map_or(0, |session| session.ordinal) + 1;
     draft.push(Event::SessionOpened { session });
-    draft.push(Event::SessionQueued { session, reason: QueueReason::Opened });
+    queue(draft, session, QueueReason::Opened, draft.now)
+}
+
+fn queue(draft: &mut Draft, session: u64, reason: QueueReason, opened_at: At) -> Result<(), Refusal> {
+    let customer = draft.state.customer().cloned().ok_or(Refusal::WrongState)?;
+    let name = draft.state.members.get(&customer).and_then(|member| member.name.clone());
+    draft.push(Event::SessionQueued { session, reason, opened_at, customer, name });
+    Ok(())
 }
 
 fn open_session(draft: &mut Draft, actor: &Actor) -> Result<(), Refusal> {
@@ -220,7 +228,7 @@ fn open_session(draft: &mut Draft, actor: &Actor) -> Result<(), Refusal> {
         return Err(Refusal::NotAMember);
     }
     if draft.state.open_session().is_none() {
-        begin_session(draft);
+        begin_session(draft)?;
     }
     Ok(())
 }

@@ -205,6 +205,7 @@ pub struct Owner<D: Domain> {
     worker: String,
     nonce: u64,
     cursor: LogCursor,
+    counted: LogCursor,
     generation: Option<u64>,
     next_ordinal: u64,
     in_position: u64,
@@ -231,6 +232,7 @@ impl<D: Domain> Owner<D> {
             worker: worker.to_owned(),
             nonce,
             cursor,
+            counted: cursor,
             generation: None,
             next_ordinal: 1,
             in_position: 0,
@@ -262,6 +264,12 @@ impl<D: Domain> Owner<D> {
     #[must_use]
     pub fn cursor(&self) -> LogCursor {
         self.cursor
+    }
+
+    /// The last record that counts: where a checkpoint of what counts stands.
+    #[must_use]
+    pub fn counted(&self) -> LogCursor {
+        self.counted
     }
 
     /// The archiver's checkpoint.
@@ -322,8 +330,12 @@ impl<D: Domain> Owner<D> {
                 self.void_records += 1;
                 self.check_own_void(position)
             }
-            (RecordWire::Claim(worker, nonce), _) => self.claimed(position, worker, nonce),
+            (RecordWire::Claim(worker, nonce), _) => {
+                self.counted = self.cursor;
+                self.claimed(position, worker, nonce)
+            }
             (RecordWire::Batch(generation, ordinal, in_position, outcomes), _) => {
+                self.counted = self.cursor;
                 if self.generation == Some(generation) {
                     return self.confirm(position, ordinal, now);
                 }
@@ -445,6 +457,7 @@ impl<D: Domain> Owner<D> {
             if self.cursor.admit(position, Stamp::Batch { generation, ordinal }) == Standing::Void {
                 return Err(Lost::Void { ordinal, position });
             }
+            self.counted = self.cursor;
             self.confirm(position, ordinal, now)?;
         }
         Ok(())

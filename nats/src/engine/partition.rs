@@ -10,8 +10,8 @@ use futures::stream::FuturesUnordered;
 use kefu_model::ids::At;
 use kefu_model::reader::LogCursor;
 use parking_lot::Mutex;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::domain::{Domain, Row, Want};
 use super::owner::{Counted, Effect, Limits, Lost, Owner, Route};
@@ -22,12 +22,20 @@ use crate::payload::{self, EnvelopeWire};
 use crate::transport::{CoreEvent, CoreMessage, Position, StreamReader, StreamRecord, Subscription, TransportError};
 
 /// Where the store stands, for a start behind it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Start {
+    /// The log's epoch, from 1.
+    pub epoch: u64,
     /// The log's id when the checkpoint was written.
-    pub log_id: Option<Uuid>,
+    pub log_id: Option<[u8; 16]>,
     /// The last record that the store includes.
     pub cursor: LogCursor,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self { epoch: 1, log_id: None, cursor: LogCursor::default() }
+    }
 }
 
 /// Loads rows for an owner.
@@ -46,7 +54,7 @@ pub struct LoadError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 #[async_trait]
 pub trait Host<D: Domain>: Send + 'static {
     /// Where the store stands.
-    async fn start(&self) -> Result<Start, LoadError>;
+    async fn start(&mut self) -> Result<Start, LoadError>;
     /// Loads rows.
     fn loader(&self) -> Arc<dyn Loader<D>>;
     /// The claim counts.
@@ -57,6 +65,10 @@ pub trait Host<D: Domain>: Send + 'static {
     async fn message(&mut self, owner: &Owner<D>, message: CoreMessage) -> Vec<(Route, D::Command)>;
     /// Called every [`TICK`].
     async fn tick(&mut self, owner: &Owner<D>) -> Vec<(Route, D::Command)>;
+    /// Commands of the host's own, from tasks that it runs beside the owner.
+    fn take_inbox(&mut self) -> Option<mpsc::Receiver<(Route, D::Command)>> {
+        None
+    }
     /// The last delivery numbers per edge, for the heartbeat.
     fn numbers(&self) -> Vec<(String, u64)>;
 }
@@ -149,6 +161,7 @@ struct Partition<D: Domain, H: Host<D>> {
     appends: FuturesUnordered<BoxFuture<'static, AppendResult>>,
     loads: FuturesUnordered<BoxFuture<'static, LoadResult<D>>>,
     queued_loads: Vec<(D::Id, Want<D::Extra>)>,
+    own: Option<mpsc::Receiver<(Route, D::Command)>>,
     status: Arc<Mutex<PartitionStatus>>,
     ticks: u32,
 }
@@ -160,6 +173,7 @@ enum Input<D: Domain> {
     Loaded(LoadResult<D>),
     Core(Option<CoreEvent>),
     Archived(Option<CoreEvent>),
+    Own((Route, D::Command)),
     Tick,
     Stop,
 }
@@ -189,7 +203,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         broker: Broker,
         log: LogName,
         domain: Arc<D>,
-        host: H,
+        mut host: H,
         limits: Limits,
         worker: &str,
         status: Arc<Mutex<PartitionStatus>>,
@@ -202,6 +216,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         let questions = transport.subscribe(&subject::ask(log)).await.map_err(failed)?;
         let archived = transport.subscribe(&subject::archived(log)).await.map_err(failed)?;
         let log_reader = broker.read_log(log, start.cursor.position + 1).await.map_err(failed)?;
+        let own = host.take_inbox();
         let owner = Owner::claim(domain.clone(), limits, worker, rand::random(), start.cursor);
         Ok(Self {
             broker,
@@ -218,6 +233,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
             appends: FuturesUnordered::new(),
             loads: FuturesUnordered::new(),
             queued_loads: Vec::new(),
+            own,
             status,
             ticks: 0,
         })
@@ -262,6 +278,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
             event = self.questions.next() => Input::Core(event),
             event = self.archived.next() => Input::Archived(event),
             _ = ticker.tick() => Input::Tick,
+            Some(own) = next_own(&mut self.own), if ready_for_more => Input::Own(own),
             record = next_of(&mut self.in_reader), if ready_for_more => Input::In(record),
         }
     }
@@ -289,6 +306,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
             Input::In(record) => self.take_envelope(record, now).await?,
             Input::Core(event) => self.take_message(event, now).await?,
             Input::Archived(event) => self.take_archived(event),
+            Input::Own((route, command)) => self.owner.ask(route, command, now),
             Input::Tick => self.tick(now).await,
             Input::Stop => {}
         }
@@ -430,6 +448,13 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         if ticked && status.generation > 0 {
             status.numbers = self.host.numbers();
         }
+    }
+}
+
+async fn next_own<T>(own: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
+    match own {
+        Some(own) => own.recv().await,
+        None => std::future::pending().await,
     }
 }
 

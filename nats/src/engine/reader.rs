@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use kefu_model::reader::{LogCursor, Standing};
-use uuid::Uuid;
 
 use crate::broker::{Broker, LogName};
 use crate::payload::{self, PayloadError, RecordWire};
@@ -79,16 +78,25 @@ impl LogReader {
     ///
     /// # Errors
     /// [`ReadError::NotOurs`] when the checkpoint is of another log.
-    pub async fn open(broker: &Broker, log: LogName, log_id: Option<Uuid>, cursor: LogCursor) -> Result<Self, ReadError> {
+    pub async fn open(broker: &Broker, log: LogName, log_id: Option<[u8; 16]>, cursor: LogCursor) -> Result<Self, ReadError> {
         verify(broker, log, log_id, cursor).await?;
         let reader = broker.read_log(log, cursor.position + 1).await.map_err(|source| ReadError::Transport { log, source })?;
         Ok(Self { log, cursor, reader })
     }
 
+    /// Reads on behind a record that counts, of which only the position is known. Position 0 is the start.
+    ///
+    /// # Errors
+    /// [`ReadError::NotOurs`] when nothing stands there.
+    pub async fn resume(broker: &Broker, log: LogName, position: u64) -> Result<Self, ReadError> {
+        let cursor = if position == 0 { LogCursor::default() } else { cursor_at(broker, log, position).await? };
+        Self::open(broker, log, None, cursor).await
+    }
+
     /// The identity of the log being read.
     #[must_use]
-    pub fn log_id(&self) -> Uuid {
-        self.reader.stream_id()
+    pub fn log_id(&self) -> [u8; 16] {
+        self.reader.stream_id().into_bytes()
     }
 
     /// The next record that counts; waits for it. Cancel-safe.
@@ -117,6 +125,19 @@ impl LogReader {
     }
 }
 
+/// The cursor of a record that counts.
+async fn cursor_at(broker: &Broker, log: LogName, position: u64) -> Result<LogCursor, ReadError> {
+    let gone = || ReadError::NotOurs { log, position, generation: 0, ordinal: 0, why: "that record is not there" };
+    let record = broker.transport().read_one(&log.log_stream(), position).await;
+    let record = record.map_err(|source| ReadError::Transport { log, source })?.ok_or_else(gone)?;
+    let wire: RecordWire =
+        payload::decode(&record.payload).map_err(|source| ReadError::Payload { log, position, source })?;
+    Ok(match wire {
+        RecordWire::Claim(..) => LogCursor { position, generation: position, ordinal: 0 },
+        RecordWire::Batch(generation, ordinal, ..) => LogCursor { position, generation, ordinal },
+    })
+}
+
 /// Finds the record of a checkpoint in its log.
 ///
 /// # Errors
@@ -124,14 +145,14 @@ impl LogReader {
 pub(super) async fn verify(
     broker: &Broker,
     log: LogName,
-    log_id: Option<Uuid>,
+    log_id: Option<[u8; 16]>,
     cursor: LogCursor,
 ) -> Result<(), ReadError> {
     let LogCursor { position, generation, ordinal } = cursor;
     let not_ours = |why| ReadError::NotOurs { log, position, generation, ordinal, why };
     let transport = |source| ReadError::Transport { log, source };
     let info = broker.log_info(log).await.map_err(transport)?;
-    if log_id.is_some_and(|id| id != info.id) {
+    if log_id.is_some_and(|id| id != info.id.into_bytes()) {
         return Err(not_ours("the log has another id"));
     }
     if position == 0 {

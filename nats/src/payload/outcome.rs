@@ -47,7 +47,7 @@ enum EventWire {
     #[serde(rename = "so")]
     SessionOpened(u64),
     #[serde(rename = "sq")]
-    SessionQueued(u64, String),
+    SessionQueued(u64, String, u64, UserWire, Option<String>),
     #[serde(rename = "sa")]
     SessionAssigned(u64, UserWire, Option<String>, String),
     #[serde(rename = "st")]
@@ -120,7 +120,13 @@ impl From<&Event> for EventWire {
             Event::MemberAdded { user } => Self::MemberAdded(user.into()),
             Event::MemberRemoved { user } => Self::MemberRemoved(user.into()),
             Event::SessionOpened { session } => Self::SessionOpened(*session),
-            Event::SessionQueued { session, reason } => Self::SessionQueued(*session, reason.as_str().to_owned()),
+            Event::SessionQueued { session, reason, opened_at, customer, name } => Self::SessionQueued(
+                *session,
+                reason.as_str().to_owned(),
+                opened_at.0,
+                customer.into(),
+                name_text(name.as_ref()),
+            ),
             Event::SessionAssigned { session, agent, name, reason } => {
                 Self::SessionAssigned(*session, agent.into(), name_text(name.as_ref()), reason.clone())
             }
@@ -163,9 +169,13 @@ impl TryFrom<EventWire> for Event {
             EventWire::MemberAdded(user) => Self::MemberAdded { user: user.try_into()? },
             EventWire::MemberRemoved(user) => Self::MemberRemoved { user: user.try_into()? },
             EventWire::SessionOpened(session) => Self::SessionOpened { session },
-            EventWire::SessionQueued(session, reason) => {
-                Self::SessionQueued { session, reason: queue_reason(&reason)? }
-            }
+            EventWire::SessionQueued(session, reason, opened_at_ms, customer, text) => Self::SessionQueued {
+                session,
+                reason: queue_reason(&reason)?,
+                opened_at: At(opened_at_ms),
+                customer: customer.try_into()?,
+                name: name(text.as_deref())?,
+            },
             EventWire::SessionAssigned(session, agent, text, reason) => {
                 Self::SessionAssigned { session, agent: agent.try_into()?, name: name(text.as_deref())?, reason }
             }

@@ -1,0 +1,109 @@
+//! Sends what allocation owes to conversations until its outcome is read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use kefu_model::allocation::{Allocation, AllocationCommand, Owed};
+use kefu_model::command::Answer;
+use kefu_model::ids::CommandKey;
+use kefu_model::{Actor, Body, Command, CommandHash, ConversationId, Identity, TenantId};
+use kefu_nats::Link;
+use kefu_nats::engine::Route;
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use crate::domain::Ask;
+
+type Number = (TenantId, u64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// No answer yet.
+    Waiting,
+    /// Accepted: its outcome will be read.
+    Accepted,
+    /// Not now: to be sent again.
+    Again,
+}
+
+/// What was sent and how it stands.
+#[derive(Clone)]
+pub(crate) struct Debts {
+    link: Link,
+    commands: mpsc::Sender<(Route, Ask)>,
+    sent: Arc<Mutex<HashMap<Number, Sent>>>,
+}
+
+impl Debts {
+    pub(crate) fn new(link: Link, commands: mpsc::Sender<(Route, Ask)>) -> Self {
+        Self { link, commands, sent: Arc::default() }
+    }
+
+    /// Sends what is owed and was not sent yet, and forgets what is owed no more.
+    pub(crate) fn settle(&self, state: &Allocation) {
+        let owed: Vec<Owed> = state.owed().collect();
+        let mut sent = self.sent.lock();
+        sent.retain(|(tenant, number), _| {
+            tenant != &state.tenant || owed.iter().any(|owed| owed.number == *number)
+        });
+        let due: Vec<Owed> = owed
+            .into_iter()
+            .filter(|owed| {
+                let place = sent.entry((state.tenant.clone(), owed.number));
+                let due = match &place {
+                    std::collections::hash_map::Entry::Vacant(_) => true,
+                    std::collections::hash_map::Entry::Occupied(entry) => *entry.get() == Sent::Again,
+                };
+                if due {
+                    place.insert_entry(Sent::Waiting);
+                }
+                due
+            })
+            .collect();
+        drop(sent);
+        for owed in due {
+            self.send(&state.tenant, owed);
+        }
+    }
+
+    fn send(&self, tenant: &TenantId, owed: Owed) {
+        let Ok(key) = CommandKey::new(&format!("match:{}", owed.number)) else { return };
+        let command = Command {
+            tenant: tenant.clone(),
+            conversation: owed.conversation,
+            actor: Actor::Worker,
+            identity: Some(Identity::Key(key)),
+            hash: hash(&owed.body),
+            parties: None,
+            body: owed.body,
+        };
+        let (debts, tenant) = (self.clone(), tenant.clone());
+        let (conversation, number) = (owed.conversation, owed.number);
+        self.link.submit(&command, Box::new(move |answer| debts.answered(tenant, conversation, number, answer)));
+    }
+
+    fn answered(&self, tenant: TenantId, conversation: ConversationId, number: u64, answer: Answer) {
+        let stands = match answer {
+            Answer::Accepted { .. } => Sent::Accepted,
+            Answer::Refused { refusal, .. } if refusal.is_retryable() => Sent::Again,
+            Answer::Refused { refusal, .. } => {
+                tracing::info!(number, refusal = refusal.code(), "a conversation declined an assignment");
+                let declined = AllocationCommand::Declined { conversation, number };
+                let told = self.commands.try_send((Route::Nobody, Ask::Write(tenant.clone(), declined)));
+                if told.is_ok() { Sent::Accepted } else { Sent::Again }
+            }
+        };
+        if let Some(sent) = self.sent.lock().get_mut(&(tenant, number)) {
+            *sent = stands;
+        }
+    }
+}
+
+/// Hash of a worker's command: of its content in its debug form, which names every field.
+fn hash(body: &Body) -> CommandHash {
+    let digest = Sha256::digest(format!("{body:?}").as_bytes());
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&digest[..16]);
+    CommandHash(hash)
+}
