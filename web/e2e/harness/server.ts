@@ -30,7 +30,12 @@ export class Server {
   static async start(options: ServerOptions): Promise<Server> {
     const dataDir = await mkdtemp(join(tmpdir(), 'kefu-e2e-'))
     const server = new Server(options, await freePort(), dataDir)
-    await server.start()
+    try {
+      await server.start()
+    } catch (error) {
+      await server.remove()
+      throw error
+    }
     return server
   }
 
@@ -70,7 +75,9 @@ export class Server {
 
   async #ready(child: ChildProcess): Promise<boolean> {
     if (child.exitCode !== null) throw new Error(`the server ended:\n${this.#output}`)
-    const response = await fetch(`${this.url}/readyz`).catch(() => undefined)
+    const response = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(1_000) }).catch(
+      () => undefined,
+    )
     return response?.ok ?? false
   }
 }

@@ -20,6 +20,13 @@ export class Visitor {
     return visitor
   }
 
+  /** As by the browser's "duplicate tab": the new tab starts with a copy of this one's session storage. */
+  async duplicate(): Promise<Visitor> {
+    const opened = this.page.waitForEvent('popup')
+    await this.page.evaluate(() => void window.open(location.href))
+    return new Visitor(await opened)
+  }
+
   async say(text: string): Promise<void> {
     await this.messageBox.fill(text)
     await this.page.getByRole('button', { name: 'Send' }).click()

@@ -1,16 +1,16 @@
 import { en, type TextKey } from './en.ts'
 import { zh } from './zh.ts'
 
-export type Language = 'en' | 'zh'
-export type Translate = (key: TextKey, values?: Record<string, string | number>) => string
+type Language = 'en' | 'zh'
+type Translate = (key: TextKey, values?: Record<string, string | number>) => string
 
 /** `?lang=` first, then what the browser prefers. */
-export function pickLanguage(search: string, preferred: string): Language {
+function pickLanguage(search: string, preferred: string): Language {
   const wanted = new URLSearchParams(search).get('lang') ?? preferred
   return wanted.toLowerCase().startsWith('zh') ? 'zh' : 'en'
 }
 
-export function translator(language: Language): Translate {
+function translator(language: Language): Translate {
   const texts = language === 'zh' ? zh : en
   return (key, values = {}) =>
     texts[key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''))
