@@ -1,1 +1,3 @@
 //! The reporter: folds the log into facts and reports.
+
+pub mod fold;

@@ -25,7 +25,13 @@ enum EventRow<'a> {
     #[serde(rename = "so")]
     SessionOpened { session: u64 },
     #[serde(rename = "sq")]
-    SessionQueued { session: u64, reason: u8 },
+    SessionQueued {
+        session: u64,
+        reason: u8,
+        opened_at: u64,
+        customer: UserRow<'a>,
+        name: Option<Cow<'a, str>>,
+    },
     #[serde(rename = "sa")]
     SessionAssigned { session: u64, agent: UserRow<'a>, name: Option<Cow<'a, str>>, reason: Cow<'a, str> },
     #[serde(rename = "st")]
@@ -81,9 +87,13 @@ impl<'a> EventRow<'a> {
     fn of_session(event: &'a Event) -> Option<Self> {
         Some(match event {
             Event::SessionOpened { session } => Self::SessionOpened { session: *session },
-            Event::SessionQueued { session, reason } => {
-                Self::SessionQueued { session: *session, reason: reason_number(*reason) }
-            }
+            Event::SessionQueued { session, reason, opened_at, customer, name } => Self::SessionQueued {
+                session: *session,
+                reason: reason_number(*reason),
+                opened_at: opened_at.0,
+                customer: customer.into(),
+                name: name_row(name.as_ref()),
+            },
             Event::SessionAssigned { session, agent, name, reason } => Self::SessionAssigned {
                 session: *session,
                 agent: agent.into(),
@@ -121,7 +131,13 @@ impl<'a> EventRow<'a> {
             Self::MemberAdded { user } => Event::MemberAdded { user: User::try_from(user)? },
             Self::MemberRemoved { user } => Event::MemberRemoved { user: User::try_from(user)? },
             Self::SessionOpened { session } => Event::SessionOpened { session },
-            Self::SessionQueued { session, reason } => Event::SessionQueued { session, reason: reason_from(reason)? },
+            Self::SessionQueued { session, reason, opened_at, customer, name } => Event::SessionQueued {
+                session,
+                reason: reason_from(reason)?,
+                opened_at: At(opened_at),
+                customer: User::try_from(customer)?,
+                name: name_from(name)?,
+            },
             Self::SessionAssigned { session, agent, name, reason } => Event::SessionAssigned {
                 session,
                 agent: User::try_from(agent)?,

@@ -68,7 +68,13 @@ fn event() -> impl Strategy<Value = Event> {
         user().prop_map(|user| Event::MemberAdded { user }),
         user().prop_map(|user| Event::MemberRemoved { user }),
         any::<u64>().prop_map(|session| Event::SessionOpened { session }),
-        (any::<u64>(), reason).prop_map(|(session, reason)| Event::SessionQueued { session, reason }),
+        (any::<u64>(), reason, user(), name()).prop_map(|(session, reason, customer, name)| Event::SessionQueued {
+            session,
+            reason,
+            opened_at: At(session),
+            customer,
+            name,
+        }),
         (any::<u64>(), user(), name(), ".{0,9}").prop_map(|(session, agent, name, reason)| Event::SessionAssigned {
             session,
             agent,
