@@ -25,13 +25,7 @@ enum EventRow<'a> {
     #[serde(rename = "so")]
     SessionOpened { session: u64 },
     #[serde(rename = "sq")]
-    SessionQueued {
-        session: u64,
-        reason: u8,
-        opened_at: u64,
-        customer: UserRow<'a>,
-        name: Option<Cow<'a, str>>,
-    },
+    SessionQueued { session: u64, reason: u8, opened_at: u64, customer: UserRow<'a>, name: Option<Cow<'a, str>> },
     #[serde(rename = "sa")]
     SessionAssigned { session: u64, agent: UserRow<'a>, name: Option<Cow<'a, str>>, reason: Cow<'a, str> },
     #[serde(rename = "st")]

@@ -1,0 +1,173 @@
+//! Users, logins, customers, the deployment.
+
+use kefu_model::{At, Name, Role, TenantId};
+
+use super::sample::{agent, id, stamp, tenant};
+use crate::{
+    CustomerQuery, CustomerRow, Deployment, LogBatch, LoginSession, Secret, Store, StoreError, TokenHash, UserQuery,
+    UserRecord,
+};
+
+fn user(tenant: &TenantId, user_id: &str, username: &str) -> UserRecord {
+    UserRecord {
+        tenant: tenant.clone(),
+        id: id(user_id),
+        username: username.into(),
+        name: Name::new("客服小王").expect("a name"),
+        role: Role::Agent,
+        password_hash: "$argon2id$…".into(),
+        capacity: 5,
+        disabled: false,
+        created_at: At(1),
+        version: 1,
+    }
+}
+
+fn login(number: u8, who: &str) -> LoginSession {
+    LoginSession {
+        token_hash: TokenHash([number; 32]),
+        tenant: tenant("logins"),
+        user: agent(who),
+        created_at: At(number.into()),
+        expires_at: At(1_000 + u64::from(number)),
+        last_seen_at: At(number.into()),
+        remember: true,
+        device: "Firefox".into(),
+    }
+}
+
+/// Of many who create the deployment at once all get the same one.
+pub async fn one_deployment(store: &dyn Store) {
+    let proposal = |number: u8| Deployment {
+        id: [number; 16],
+        partitions: 16,
+        allocation_partitions: 1,
+        partition_hash: "sha256/8".into(),
+        created_at: At(number.into()),
+        demo: false,
+        signing_secret: Secret(vec![number; 32]),
+    };
+    let all = futures::future::join_all((1..20).map(|number| store.deployment_or_create(proposal(number)))).await;
+    let first = all[0].as_ref().expect("a deployment");
+    assert!(all.iter().all(|found| found.as_ref().expect("a deployment") == first));
+    assert_eq!(store.deployment().await.expect("read").as_ref(), Some(first));
+}
+
+/// Of many who want a user name one gets it.
+pub async fn usernames_are_unique(store: &dyn Store) {
+    let t = tenant("names");
+    let wanted: Vec<UserRecord> = (0..20).map(|number| user(&t, &format!("u{number}"), "Wang")).collect();
+    let results = futures::future::join_all(wanted.iter().map(|user| store.create_user(user))).await;
+    let winners: Vec<usize> = (0..20).filter(|&number| results[number].is_ok()).collect();
+    assert_eq!(winners.len(), 1);
+    assert!(
+        results
+            .iter()
+            .flat_map(|result| result.as_ref().err())
+            .all(|error| { matches!(error, StoreError::Conflict { .. }) && !error.is_retryable() })
+    );
+    let winner = &wanted[winners[0]];
+    store.create_user(winner).await.expect("the same again is no error");
+    let found = store.user_by_username(&t, "wANG").await.expect("read").expect("there");
+    assert_eq!(&found, winner);
+    assert!(store.create_user(&user(&t, winner.id.as_str(), "other")).await.is_err(), "the id has a name");
+    store.create_user(&user(&tenant("names2"), "u0", "Wang")).await.expect("another tenant");
+}
+
+/// An update names the version it read.
+pub async fn updates_do_not_overwrite(store: &dyn Store) {
+    let t = tenant("updates");
+    let record = user(&t, "u", "wang");
+    assert!(matches!(store.update_user(&record).await, Err(StoreError::NotFound { .. })));
+    store.create_user(&record).await.expect("create");
+    let changed = UserRecord { role: Role::Supervisor, disabled: true, ..record.clone() };
+    assert_eq!(store.update_user(&changed).await.expect("update"), 2);
+    assert!(matches!(store.update_user(&changed).await, Err(StoreError::Conflict { .. })), "version 1 is gone");
+    let found = store.user(&t, &id("u")).await.expect("read").expect("there");
+    assert_eq!(found, UserRecord { version: 2, ..changed });
+    assert!(store.user(&tenant("updates2"), &id("u")).await.expect("read").is_none());
+}
+
+/// Users by name, filtered and paged.
+pub async fn users_are_listed(store: &dyn Store) {
+    let t = tenant("userlist");
+    for number in 0..10 {
+        let mut record = user(&t, &format!("id{number}"), &format!("Agent{number}"));
+        record.role = if number == 3 { Role::Admin } else { Role::Agent };
+        store.create_user(&record).await.expect("create");
+    }
+    let (mut query, mut seen) = (UserQuery { limit: 4, ..UserQuery::default() }, Vec::new());
+    loop {
+        let page = store.users(&t, &query).await.expect("list");
+        assert_eq!(page.total, 10);
+        seen.extend(page.users.into_iter().map(|user| user.username));
+        query.after = page.next;
+        if query.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, (0..10).map(|number| format!("Agent{number}")).collect::<Vec<_>>());
+    let admins = UserQuery { role: Some(Role::Admin), limit: 9, ..UserQuery::default() };
+    assert_eq!(store.users(&t, &admins).await.expect("list").users[0].id, id("id3"));
+    for (text, count) in [("AGENT7", 1), ("小王", 10), ("nobody", 0), ("%", 0)] {
+        let query = UserQuery { text: Some(text.into()), limit: 50, ..UserQuery::default() };
+        assert_eq!(store.users(&t, &query).await.expect("list").total, count, "{text}");
+    }
+}
+
+/// Logins are found, prolonged, listed, revoked, expired.
+pub async fn logins_live_and_end(store: &dyn Store) {
+    let t = tenant("logins");
+    for (number, who) in [(1, "a"), (2, "a"), (3, "b")] {
+        store.put_login(&login(number, who)).await.expect("put");
+    }
+    assert_eq!(store.login(TokenHash([1; 32])).await.expect("read"), Some(login(1, "a")));
+    assert!(store.touch_login(TokenHash([1; 32]), At(5_000), At(50)).await.expect("touch"));
+    store.touch_login(TokenHash([1; 32]), At(4_000), At(40)).await.expect("a late touch");
+    store.put_login(&login(1, "a")).await.expect("a repeated put changes nothing");
+    let found = store.login(TokenHash([1; 32])).await.expect("read").expect("there");
+    assert_eq!((found.expires_at, found.last_seen_at), (At(5_000), At(50)));
+    let listed = store.logins_of(&t, &agent("a")).await.expect("list");
+    assert_eq!(listed.iter().map(|login| login.token_hash.0[0]).collect::<Vec<_>>(), [2, 1]);
+
+    store.expire(At(2_000)).await.expect("expire");
+    assert!(store.login(TokenHash([3; 32])).await.expect("read").is_none(), "expired");
+    assert!(store.revoke_login(TokenHash([1; 32])).await.expect("revoke"));
+    assert!(!store.revoke_login(TokenHash([1; 32])).await.expect("revoke"));
+    assert!(!store.touch_login(TokenHash([1; 32]), At(9_000), At(90)).await.expect("touch"), "it stays revoked");
+    for number in 4..7 {
+        store.put_login(&login(number, "c")).await.expect("put");
+    }
+    let mut revoked = store.revoke_logins_of(&t, &agent("c")).await.expect("revoke all");
+    revoked.sort_unstable();
+    assert_eq!(revoked, [4, 5, 6].map(|number| TokenHash([number; 32])));
+    assert!(store.logins_of(&t, &agent("c")).await.expect("list").is_empty());
+}
+
+/// Customers, who wrote last first.
+pub async fn customers_are_listed(store: &dyn Store) {
+    let t = tenant("customers");
+    let row = |number: u64| CustomerRow {
+        tenant: t.clone(),
+        id: id(&format!("c{number}")),
+        name: None,
+        created_at: Some(At(1)),
+        last_seen_at: Some(At(number / 2)),
+        stamp: stamp(number + 1),
+    };
+    store
+        .write_log_batch(LogBatch { customers: (0..9).map(row).collect(), ..LogBatch::default() })
+        .await
+        .expect("write");
+    let (mut query, mut seen) = (CustomerQuery { limit: 2, ..CustomerQuery::default() }, Vec::new());
+    loop {
+        let page = store.customers(&t, &query).await.expect("list");
+        assert_eq!(page.total, 9);
+        seen.extend(page.customers.into_iter().map(|customer| customer.id.to_string()));
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, (0..9).rev().map(|number| format!("c{number}")).collect::<Vec<_>>());
+}
