@@ -6,6 +6,9 @@ use kefu_model::conversation::SessionStatus;
 use super::sample::{agent, id, session, stamp, support, tenant};
 use crate::{LogBatch, SessionCounts, SessionQuery, SessionRow, Store};
 
+/// What a query should find.
+type Belongs = Box<dyn Fn(&SessionRow) -> bool + Send + Sync>;
+
 /// Filters, both orders, pages without holes, counts.
 pub async fn sessions_are_listed(store: &dyn Store) {
     let t = tenant("sessions");
@@ -22,9 +25,9 @@ pub async fn sessions_are_listed(store: &dyn Store) {
     store.write_log_batch(LogBatch { sessions: rows.clone(), ..LogBatch::default() }).await.expect("write");
 
     let waiting = SessionStatus::Waiting;
-    let cases: Vec<(SessionQuery, Box<dyn Fn(&SessionRow) -> bool>)> = vec![
+    let cases: Vec<(SessionQuery, Belongs)> = vec![
         (SessionQuery::default(), Box::new(|_| true)),
-        (SessionQuery { status: Some(waiting), ..Default::default() }, Box::new(|row| row.status == waiting)),
+        (SessionQuery { status: Some(waiting), ..Default::default() }, Box::new(move |row| row.status == waiting)),
         (
             SessionQuery { agent: Some(id("a")), ..Default::default() },
             Box::new(|row| row.agent.as_ref().is_some_and(|(user, _)| user.id == id("a"))),
