@@ -1,3 +1,113 @@
 //! The archiver: copies the log into the store.
+//!
+//! One task per partition reads the records that count, folds them into rows ([`batch`], pure) and writes them with the
+//! checkpoint that covers them. Every row is stamped, so that writing a stretch again changes nothing.
 
 pub mod batch;
+mod janitor;
+mod metrics;
+mod task;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kefu_nats::engine::ReadError;
+use kefu_nats::{Broker, LogKind};
+use kefu_store::{Store, StoreError};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use metrics::Metrics;
+use task::Task;
+
+/// How an archiver works.
+#[derive(Debug, Clone)]
+pub struct ArchiverConfig {
+    /// How long records are gathered into one batch after the first one came.
+    pub gather: Duration,
+    /// Outcomes in one batch.
+    pub batch_outcomes: usize,
+    /// How long records stay in the log at least, after they are in the store.
+    pub log_retention: Duration,
+}
+
+impl Default for ArchiverConfig {
+    fn default() -> Self {
+        Self {
+            gather: Duration::from_millis(10),
+            batch_outcomes: 4_000,
+            log_retention: Duration::from_secs(7 * 24 * 60 * 60),
+        }
+    }
+}
+
+/// Why an archiver cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// A metric's name is taken.
+    #[error("the archiver's metrics could not be registered")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// Why an archiver ended before it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiverError {
+    /// The log.
+    #[error("the log cannot be archived")]
+    Read(#[from] ReadError),
+    /// The store.
+    #[error("the store failed for good")]
+    Store(#[from] StoreError),
+    /// The log and the store do not belong together.
+    #[error("an outcome cannot be folded")]
+    Fold(#[from] batch::FoldError),
+    /// A task panicked.
+    #[error("an archiver's task panicked")]
+    Panicked(#[from] tokio::task::JoinError),
+}
+
+/// An archiver, ready to serve.
+pub struct Archiver {
+    config: ArchiverConfig,
+    broker: Broker,
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+}
+
+impl Archiver {
+    /// Prepares an archiver.
+    ///
+    /// # Errors
+    /// When its metrics are registered already.
+    pub fn bind(
+        config: ArchiverConfig,
+        broker: Broker,
+        store: Arc<dyn Store>,
+        registry: &prometheus::Registry,
+    ) -> Result<Self, BindError> {
+        Ok(Self { config, broker, store, metrics: Arc::new(Metrics::register(registry)?) })
+    }
+
+    /// Archives every partition until `shutdown`; what was read then is written first.
+    ///
+    /// # Errors
+    /// When a partition cannot be archived for good.
+    pub async fn serve(self, shutdown: CancellationToken) -> Result<(), ArchiverError> {
+        let mut tasks = JoinSet::new();
+        for log in self.broker.logs_of(LogKind::Chat) {
+            let task = Task {
+                config: self.config.clone(),
+                broker: self.broker.clone(),
+                store: self.store.clone(),
+                metrics: self.metrics.clone(),
+                log,
+            };
+            tasks.spawn(task.run(shutdown.clone()));
+        }
+        tasks.spawn(janitor::run(self.config, self.broker, self.store, shutdown));
+        while let Some(ended) = tasks.join_next().await {
+            ended??;
+        }
+        Ok(())
+    }
+}

@@ -176,11 +176,9 @@ impl AllocationHost {
         let stop = CancellationToken::new();
         for partition in (0..self.handles.broker.settings().partitions).map(Partition) {
             let Some(epoch) = self.epoch_of(partition).await else { return false };
-            let read = |state: &&Allocation| match state.read.get(&partition) {
-                Some(read) if read.epoch == epoch => read.position,
-                _ => 0,
-            };
-            let position = states.iter().map(read).min().unwrap_or(0);
+            // A tenant without a position had nothing there up to the others' positions: facts are told in log order.
+            let read = |state: &&Allocation| state.read.get(&partition).filter(|read| read.epoch == epoch).copied();
+            let position = states.iter().filter_map(read).map(|read| read.position).min().unwrap_or(0);
             let observer = Observer {
                 broker: self.handles.broker.clone(),
                 allocation: self.log.partition,

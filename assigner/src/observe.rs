@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kefu_model::allocation::{AllocationCommand, ReadPosition, SessionFact};
-use kefu_model::{Outcome, Partition, TenantId, ids};
+use kefu_model::{Partition, TenantId, ids};
 use kefu_nats::engine::{LogReader, ReadError, ReadRecord, Route};
-use kefu_nats::{Broker, LogKind, LogName, codec};
+use kefu_nats::{Broker, LogKind, LogName};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -73,9 +73,7 @@ impl Observer {
         let position = record.cursor.position;
         self.from.position = position;
         let mut found: BTreeMap<TenantId, Vec<SessionFact>> = BTreeMap::new();
-        for bytes in &record.outcomes {
-            let outcome: Outcome =
-                codec::decode_outcome(bytes).map_err(|source| ReadError::Payload { log, position, source })?;
+        for outcome in record.chat_outcomes(log)? {
             let partitions = self.broker.settings().allocation_partitions;
             if ids::allocation_partition_of(&outcome.tenant, partitions) == self.allocation {
                 found.entry(outcome.tenant.clone()).or_default().extend(facts_of(&outcome));

@@ -1,9 +1,13 @@
 //! Reading a log as everyone but its owner does: the records that count, in order.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use kefu_model::{At, Outcome};
 use kefu_model::reader::{LogCursor, Standing};
 
 use crate::broker::{Broker, LogName};
+use crate::codec;
 use crate::payload::{self, PayloadError, RecordWire};
 use crate::transport::{StreamReader, TransportError};
 
@@ -125,6 +129,41 @@ impl LogReader {
     }
 }
 
+impl LogReader {
+    /// The next records that count: waits for one, then takes what comes within `gather`, up to `max_outcomes`. What a
+    /// dropped call has taken is lost to this reader.
+    ///
+    /// # Errors
+    /// All errors are final.
+    pub async fn next_window(&mut self, gather: Duration, max_outcomes: usize) -> Result<Vec<ReadRecord>, ReadError> {
+        let first = self.next().await?;
+        let mut outcomes = first.outcomes.len();
+        let mut records = vec![first];
+        let deadline = tokio::time::Instant::now() + gather;
+        while outcomes < max_outcomes
+            && let Ok(record) = tokio::time::timeout_at(deadline, self.next()).await
+        {
+            let record = record?;
+            outcomes += record.outcomes.len();
+            records.push(record);
+        }
+        Ok(records)
+    }
+}
+
+impl ReadRecord {
+    /// Reads its outcomes as those of conversations.
+    ///
+    /// # Errors
+    /// When one is of a version or kind not known here.
+    pub fn chat_outcomes(&self, log: LogName) -> Result<Vec<Outcome>, ReadError> {
+        let position = self.cursor.position;
+        let read = |bytes: &Bytes| codec::decode_outcome(bytes);
+        let outcomes: Result<_, _> = self.outcomes.iter().map(read).collect();
+        outcomes.map_err(|source| ReadError::Payload { log, position, source })
+    }
+}
+
 /// The cursor of a record that counts.
 async fn cursor_at(broker: &Broker, log: LogName, position: u64) -> Result<LogCursor, ReadError> {
     let gone = || ReadError::NotOurs { log, position, generation: 0, ordinal: 0, why: "that record is not there" };
@@ -136,6 +175,23 @@ async fn cursor_at(broker: &Broker, log: LogName, position: u64) -> Result<LogCu
         RecordWire::Claim(..) => LogCursor { position, generation: position, ordinal: 0 },
         RecordWire::Batch(generation, ordinal, ..) => LogCursor { position, generation, ordinal },
     })
+}
+
+/// When the first outcome of a conversations' record was decided; none for a record without outcomes or that is gone.
+///
+/// # Errors
+/// When the record cannot be read.
+pub async fn peek_time(broker: &Broker, log: LogName, position: u64) -> Result<Option<At>, ReadError> {
+    let record = broker.transport().read_one(&log.log_stream(), position).await;
+    let Some(record) = record.map_err(|source| ReadError::Transport { log, source })? else { return Ok(None) };
+    let failed = |source| ReadError::Payload { log, position, source };
+    match payload::decode::<RecordWire>(&record.payload).map_err(failed)? {
+        RecordWire::Claim(..) => Ok(None),
+        RecordWire::Batch(.., outcomes) => {
+            let first = outcomes.first().map(|bytes| codec::decode_outcome(bytes)).transpose().map_err(failed)?;
+            Ok(first.map(|outcome| outcome.at))
+        }
+    }
 }
 
 /// Finds the record of a checkpoint in its log.

@@ -1,0 +1,105 @@
+//! Forgets what is old: records of the logs that every reader has, answers and logins that expired.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kefu_model::ids::{At, Partition};
+use kefu_nats::engine::peek_time;
+use kefu_nats::{Broker, LogKind, LogName, clock, codec};
+use kefu_store::{LogReader, Store, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::{ArchiverConfig, ArchiverError};
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(600);
+/// Readers whose checkpoints keep records of conversations' logs.
+const READERS: [LogReader; 2] = [LogReader::Archiver, LogReader::Reporter];
+
+pub(crate) async fn run(
+    config: ArchiverConfig,
+    broker: Broker,
+    store: Arc<dyn Store>,
+    shutdown: CancellationToken,
+) -> Result<(), ArchiverError> {
+    let mut ticker = tokio::time::interval(EVERY);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            _ = ticker.tick() => {}
+        }
+        let now = clock::now();
+        if let Err(error) = expire(&store, now).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "expired rows were not deleted");
+        }
+        let retention_ms = u64::try_from(config.log_retention.as_millis()).unwrap_or(u64::MAX);
+        let oldest = At(now.0.saturating_sub(retention_ms));
+        for log in broker.logs_of(LogKind::Chat) {
+            purge(&broker, &store, log, oldest).await;
+        }
+    }
+}
+
+async fn expire(store: &Arc<dyn Store>, now: At) -> Result<(), StoreError> {
+    loop {
+        let expired = store.expire(now).await?;
+        let full = kefu_store::limits::EXPIRE_ROWS as u64;
+        if expired.keys < full && expired.logins < full {
+            return Ok(());
+        }
+    }
+}
+
+async fn purge(broker: &Broker, store: &Arc<dyn Store>, log: LogName, oldest: At) {
+    let floor = match floor(broker, store, log.partition).await {
+        Ok(floor) => floor,
+        Err(error) => {
+            tracing::warn!(%log, error = &error as &dyn std::error::Error, "checkpoints could not be read");
+            return;
+        }
+    };
+    match first_younger(broker, log, floor, oldest).await {
+        Ok(below) => {
+            if let Err(error) = broker.purge_log(log, below).await {
+                tracing::warn!(%log, %error, "old records were not purged");
+            }
+        }
+        Err(error) => tracing::warn!(%log, %error, "the age of records could not be read"),
+    }
+}
+
+/// The last position that every reader has; its record itself is kept, since checkpoints name it.
+async fn floor(broker: &Broker, store: &Arc<dyn Store>, partition: Partition) -> Result<u64, StoreError> {
+    let mut floor = u64::MAX;
+    for reader in READERS {
+        let checkpoint = store.checkpoint(reader, partition).await?;
+        floor = floor.min(checkpoint.map_or(0, |checkpoint| checkpoint.position));
+    }
+    for allocation in (0..broker.settings().allocation_partitions).map(Partition) {
+        let Some(checkpoint) = store.checkpoint(LogReader::Assigner, allocation).await? else { return Ok(0) };
+        let states = codec::decode_allocation_states(&checkpoint.state).unwrap_or_default();
+        let read = states.iter().filter_map(|state| state.read.get(&partition)).map(|read| read.position);
+        floor = floor.min(read.min().unwrap_or(0));
+    }
+    Ok(floor)
+}
+
+/// The first position at or below `floor` whose record is not older than `oldest`, found by halving.
+async fn first_younger(
+    broker: &Broker,
+    log: LogName,
+    floor: u64,
+    oldest: At,
+) -> Result<u64, kefu_nats::engine::ReadError> {
+    let info = broker.log_info(log).await.map_err(|source| kefu_nats::engine::ReadError::Transport { log, source })?;
+    let (mut low, mut high) = (info.first, floor.max(info.first));
+    while low < high {
+        let middle = low.midpoint(high);
+        match peek_time(broker, log, middle).await? {
+            Some(at) if at >= oldest => high = middle,
+            // A claim says no time: it is as old as what follows it.
+            _ => low = middle + 1,
+        }
+    }
+    Ok(low.min(floor))
+}

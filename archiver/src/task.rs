@@ -1,0 +1,125 @@
+//! Archives one partition.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kefu_model::Outcome;
+use kefu_model::reader::LogCursor;
+use kefu_nats::delivery::announce_archived;
+use kefu_nats::engine::{LogReader, ReadRecord};
+use kefu_nats::{Broker, LogName};
+use kefu_store::{Checkpoint, LogBatch, LogReader as Reader, Store, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::{Fold, Needs, Record};
+use crate::metrics::Metrics;
+use crate::{ArchiverConfig, ArchiverError};
+
+/// States and device logs that stay known between two batches.
+const KNOWN: usize = 20_000;
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_MAX: Duration = Duration::from_secs(2);
+
+pub(crate) struct Task {
+    pub(crate) config: ArchiverConfig,
+    pub(crate) broker: Broker,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) log: LogName,
+}
+
+impl Task {
+    pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<(), ArchiverError> {
+        let checkpoint = retry(&self.metrics, || self.store.checkpoint(Reader::Archiver, self.log.partition)).await?;
+        let epoch = checkpoint.as_ref().map_or(1, |checkpoint| checkpoint.epoch);
+        let log_id = checkpoint.as_ref().map(|checkpoint| checkpoint.log_id);
+        let cursor = checkpoint.as_ref().map(cursor_of).unwrap_or_default();
+        let mut reader = LogReader::open(&self.broker, self.log, log_id, cursor).await?;
+        let mut fold = Fold::default();
+        loop {
+            let window = tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                window = reader.next_window(self.config.gather, self.config.batch_outcomes) => window?,
+            };
+            let batch = self.fold(&mut fold, epoch, reader.log_id(), &window).await?;
+            self.write(batch).await?;
+            fold.shrink(KNOWN, KNOWN);
+            if let Some(last) = window.last() {
+                announce_archived(&self.broker, self.log, last.cursor.position).await;
+            }
+        }
+    }
+
+    async fn fold(
+        &self,
+        fold: &mut Fold,
+        epoch: u64,
+        log_id: [u8; 16],
+        window: &[ReadRecord],
+    ) -> Result<LogBatch, ArchiverError> {
+        let mut cursor = LogCursor::default();
+        for record in window {
+            let outcomes = record.chat_outcomes(self.log)?;
+            self.supply(fold, &outcomes).await?;
+            cursor = record.cursor;
+            fold.fold(Record { epoch, position: cursor.position, outcomes: &outcomes })?;
+            self.metrics.outcomes.inc_by(outcomes.len() as u64);
+        }
+        Ok(fold.take(Some(Checkpoint {
+            reader: Reader::Archiver,
+            partition: self.log.partition,
+            epoch,
+            log_id,
+            position: cursor.position,
+            generation: cursor.generation,
+            ordinal: cursor.ordinal,
+            state: Vec::new(),
+        })))
+    }
+
+    async fn supply(&self, fold: &mut Fold, outcomes: &[Outcome]) -> Result<(), StoreError> {
+        let Needs { conversations, devices } = fold.needs(outcomes);
+        for keys in conversations.chunks(kefu_store::limits::KEYS) {
+            let stored = retry(&self.metrics, || self.store.load_conversations(keys)).await?;
+            keys.iter().zip(stored).for_each(|(key, stored)| fold.supply_conversation(key.clone(), stored));
+        }
+        for keys in devices.chunks(kefu_store::limits::KEYS) {
+            let stored = retry(&self.metrics, || self.store.load_devices(keys)).await?;
+            keys.iter().zip(stored).for_each(|(key, stored)| fold.supply_device(key.clone(), stored));
+        }
+        Ok(())
+    }
+
+    async fn write(&self, batch: LogBatch) -> Result<(), StoreError> {
+        let timer = self.metrics.write_seconds.start_timer();
+        let rows = batch.rows() as u64;
+        retry(&self.metrics, || self.store.write_log_batch(batch.clone())).await?;
+        timer.observe_duration();
+        self.metrics.rows.inc_by(rows);
+        Ok(())
+    }
+}
+
+fn cursor_of(checkpoint: &Checkpoint) -> LogCursor {
+    LogCursor { position: checkpoint.position, generation: checkpoint.generation, ordinal: checkpoint.ordinal }
+}
+
+/// Calls the store until it answers. It never gives up on a store that is only away: nothing is lost meanwhile, the log
+/// keeps it, and edges refuse new commands once the lag is large.
+async fn retry<T, F>(metrics: &Metrics, mut call: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut pause = RETRY_FIRST;
+    loop {
+        match call().await {
+            Err(error) if error.is_retryable() => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the store is away; it is tried again");
+                metrics.retries.inc();
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RETRY_MAX);
+            }
+            result => return result,
+        }
+    }
+}
