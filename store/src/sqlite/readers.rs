@@ -1,7 +1,6 @@
 //! Connections that read.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -10,23 +9,22 @@ use tokio::sync::Semaphore;
 use super::{SqliteConfig, connection};
 use crate::error::StoreError;
 
+/// Opened as they are needed; a read that died took its connection with it.
 #[derive(Debug)]
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
     places: Arc<Semaphore>,
-    wait: Duration,
-    count: usize,
+    config: Arc<SqliteConfig>,
 }
 
 impl Readers {
     pub(super) fn open(config: &SqliteConfig) -> Result<Self, StoreError> {
-        let count = config.readers.max(1);
-        let idle = (0..count).map(|_| connection::open_reader(config)).collect::<Result<Vec<_>, _>>()?;
+        let first = connection::open_reader(config)?;
+        let config = SqliteConfig { readers: config.readers.max(1), ..config.clone() };
         Ok(Self {
-            idle: Arc::new(Mutex::new(idle)),
-            places: Arc::new(Semaphore::new(count)),
-            wait: config.queue_wait,
-            count,
+            idle: Arc::new(Mutex::new(vec![first])),
+            places: Arc::new(Semaphore::new(config.readers)),
+            config: Arc::new(config),
         })
     }
 
@@ -36,14 +34,15 @@ impl Readers {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let place = match tokio::time::timeout(self.wait, Arc::clone(&self.places).acquire_owned()).await {
-            Err(_) => return Err(StoreError::Overloaded { limit: self.count }),
+        let place = match tokio::time::timeout(self.config.queue_wait, Arc::clone(&self.places).acquire_owned()).await {
+            Err(_) => return Err(StoreError::Overloaded { limit: self.config.readers }),
             Ok(Err(_)) => return Err(StoreError::Closed),
             Ok(Ok(place)) => place,
         };
-        let idle = Arc::clone(&self.idle);
+        let (idle, config) = (Arc::clone(&self.idle), Arc::clone(&self.config));
         let read = tokio::task::spawn_blocking(move || {
-            let Some(connection) = idle.lock().pop() else { return Err(StoreError::Closed) };
+            let pooled = idle.lock().pop();
+            let connection = pooled.map_or_else(|| connection::open_reader(&config), Ok)?;
             let result = snapshot(&connection, work);
             idle.lock().push(connection);
             drop(place);

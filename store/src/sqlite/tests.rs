@@ -215,3 +215,12 @@ async fn two_processes_share_a_file() {
     two.save_checkpoint(checkpoint(1, 1)).await.unwrap();
     assert!(one.checkpoint(LogReader::Archiver, Partition(1)).await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn a_read_that_dies_takes_nothing_with_it() {
+    let place = Place::new();
+    let store = SqliteStore::open(&SqliteConfig { readers: 1, ..SqliteConfig::new(place.path()) }).unwrap();
+    let died: Result<(), StoreError> = store.read(|_| panic!("on purpose")).await;
+    assert!(matches!(died, Err(StoreError::Backend(_))));
+    crate::Store::ping(&store).await.unwrap();
+}
