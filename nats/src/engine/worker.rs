@@ -19,6 +19,8 @@ use crate::transport::{CoreEvent, TransportError};
 
 /// How often a worker says that it is alive.
 pub const HEARTBEAT_EVERY: Duration = Duration::from_millis(500);
+/// How often a worker looks whether what it owns has changed, which it says at once.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// A worker not heard of for this long is taken for gone.
 pub const WORKER_SILENCE: Duration = Duration::from_secs(2);
 /// Waits between two claims of a log that keep failing.
@@ -75,6 +77,8 @@ struct Worker {
     peers: HashMap<String, Peer>,
     running: HashMap<LogName, Running>,
     backoff: HashMap<LogName, Backoff>,
+    beat_at: Option<Instant>,
+    said: Vec<(LogName, u64)>,
 }
 
 type Ended = (LogName, Result<(), PartitionError>);
@@ -97,10 +101,17 @@ where
 {
     let mut heartbeats = broker.transport().subscribe(subject::HEARTBEAT).await?;
     let settled_at = Instant::now() + settings.settle;
-    let mut worker =
-        Worker { settings, broker, peers: HashMap::new(), running: HashMap::new(), backoff: HashMap::new() };
+    let mut worker = Worker {
+        settings,
+        broker,
+        peers: HashMap::new(),
+        running: HashMap::new(),
+        backoff: HashMap::new(),
+        beat_at: None,
+        said: Vec::new(),
+    };
     let mut tasks: JoinSet<Ended> = JoinSet::new();
-    let mut ticker = tokio::time::interval(HEARTBEAT_EVERY);
+    let mut ticker = tokio::time::interval(LOOK_EVERY);
     loop {
         if Instant::now() >= settled_at {
             for log in worker.to_start() {
@@ -116,7 +127,7 @@ where
         }
         tokio::select! {
             () = shutdown.cancelled() => break,
-            _ = ticker.tick() => worker.beat(false).await,
+            _ = ticker.tick() => worker.look().await,
             event = heartbeats.next() => worker.hear(event)?,
             Some(ended) = tasks.join_next() => worker.ended(ended?)?,
         }
@@ -169,7 +180,23 @@ impl Worker {
         Ok(())
     }
 
+    async fn look(&mut self) {
+        let due = self.beat_at.is_none_or(|beat_at| beat_at.elapsed() >= HEARTBEAT_EVERY);
+        if due || self.owned() != self.said {
+            self.beat(false).await;
+        }
+    }
+
+    fn owned(&self) -> Vec<(LogName, u64)> {
+        let owned = self.running.iter().map(|(log, running)| (*log, running.status.lock().generation));
+        let mut owned: Vec<(LogName, u64)> = owned.filter(|(_, generation)| *generation > 0).collect();
+        owned.sort_unstable();
+        owned
+    }
+
     async fn beat(&mut self, bye: bool) {
+        self.beat_at = Some(Instant::now());
+        self.said = self.owned();
         let owned: Vec<OwnedWire> = self
             .running
             .iter()

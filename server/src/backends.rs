@@ -1,0 +1,102 @@
+//! The backends behind the seams: a configured address selects the remote one.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use kefu_live::{Live, MemoryLive};
+use kefu_nats::embedded::{Embedded, EmbeddedConfig};
+use kefu_nats::jetstream::{JetStream, JetStreamAuth, JetStreamConfig};
+use kefu_nats::transport::Transport;
+use kefu_nats::{Broker, BrokerSettings};
+use kefu_store::{SqliteConfig, SqliteStore, Store};
+use secrecy::ExposeSecret as _;
+
+use crate::data_dir::DataDir;
+use crate::settings::Settings;
+
+/// Opens the store of a data folder.
+///
+/// # Errors
+/// When the file cannot be opened or is of a newer release.
+pub async fn open_store(path: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    let config = SqliteConfig::new(path);
+    let shown = path.display().to_string();
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&config)).await?;
+    Ok(Arc::new(opened.with_context(|| format!("cannot open the store {shown}"))?))
+}
+
+/// What is true right now, kept in this process.
+#[must_use]
+pub fn open_live() -> Arc<dyn Live> {
+    Arc::new(MemoryLive::new(rand::random()))
+}
+
+/// Opens the broker: NATS if it has an address, else the log in the data folder.
+///
+/// # Errors
+/// When it cannot be reached or its streams have another shape.
+pub async fn open_broker(settings: &Settings, data: &DataDir) -> anyhow::Result<Broker> {
+    let transport: Arc<dyn Transport> = if settings.nats.url.is_empty() {
+        let config = EmbeddedConfig { fsync: settings.storage.fsync, ..EmbeddedConfig::new(data.log()) };
+        Arc::new(Embedded::open(config).await.context("cannot open the log")?)
+    } else {
+        let connected = JetStream::connect(jetstream(settings)).await;
+        Arc::new(connected.with_context(|| format!("cannot connect to NATS at {}", without_login(&settings.nats.url)))?)
+    };
+    let broker = BrokerSettings {
+        partitions: settings.deployment.partitions,
+        allocation_partitions: settings.deployment.allocation_partitions,
+        in_on_disk: settings.nats.inbox_on_disk && !settings.nats.url.is_empty(),
+        replicas: settings.nats.replicas,
+        ..BrokerSettings::default()
+    };
+    Broker::open(transport, broker).await.context("cannot open the broker's streams")
+}
+
+/// How long a worker listens for others before it claims: there are none where the log is embedded.
+#[must_use]
+pub fn settle(settings: &Settings) -> Duration {
+    if settings.nats.url.is_empty() { Duration::ZERO } else { Duration::from_millis(settings.nats.settle_ms) }
+}
+
+fn jetstream(settings: &Settings) -> JetStreamConfig {
+    let nats = &settings.nats;
+    let auth = if !nats.credentials_file.as_os_str().is_empty() {
+        JetStreamAuth::CredentialsFile(nats.credentials_file.clone())
+    } else if !nats.user.is_empty() {
+        JetStreamAuth::UserPassword { user: nats.user.clone(), password: nats.password.expose_secret().to_owned() }
+    } else if !nats.token.expose_secret().is_empty() {
+        JetStreamAuth::Token(nats.token.expose_secret().to_owned())
+    } else {
+        JetStreamAuth::None
+    };
+    let ca_file = Some(nats.ca_file.clone()).filter(|path| !path.as_os_str().is_empty());
+    let mut config = JetStreamConfig::new(String::new());
+    config.urls = nats.url.split(',').map(|url| url.trim().to_owned()).collect();
+    config.auth = auth;
+    config.tls_ca_file = ca_file;
+    config.prefix.clone_from(&nats.prefix);
+    config
+}
+
+/// An address without user and password, for people to read.
+#[must_use]
+pub fn without_login(urls: &str) -> String {
+    let shown = |url: &str| match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => format!("{}{}", &url[..scheme + 3], &url[at + 1..]),
+        _ => url.to_owned(),
+    };
+    urls.split(',').map(shown).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logins_are_not_shown() {
+        assert_eq!(without_login("nats://u:p@h:4222,nats://i:1"), "nats://h:4222,nats://i:1");
+    }
+}

@@ -1,0 +1,61 @@
+//! Health and metrics of a process without the edge role.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use kefu_nats::Broker;
+use kefu_nats::transport::ConnectionState;
+use kefu_store::Store;
+use prometheus::{Encoder as _, TextEncoder};
+use tokio_util::sync::CancellationToken;
+
+/// What the answers are made of.
+#[derive(Clone)]
+pub struct Ops {
+    /// The broker.
+    pub broker: Broker,
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Metrics of all roles.
+    pub registry: prometheus::Registry,
+}
+
+/// Serves until it is stopped.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub async fn serve(ops: Ops, listen: SocketAddr, stop: CancellationToken) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen} (ops.listen)"))?;
+    let app = Router::new()
+        .route("/livez", get(async || "alive\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(ops);
+    axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await.context("health and metrics")
+}
+
+async fn ready(State(ops): State<Ops>) -> impl IntoResponse {
+    if *ops.broker.transport().connection().borrow() != ConnectionState::Connected {
+        return (StatusCode::SERVICE_UNAVAILABLE, "not ready: the broker cannot be reached\n");
+    }
+    match ops.store.ping().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: the store does not answer\n"),
+    }
+}
+
+async fn metrics(State(ops): State<Ops>) -> impl IntoResponse {
+    let mut text = Vec::new();
+    match TextEncoder::new().encode(&ops.registry.gather(), &mut text) {
+        Ok(()) => (StatusCode::OK, text),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Vec::new()),
+    }
+}

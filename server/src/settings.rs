@@ -1,0 +1,7 @@
+//! The settings: one TOML file, environment variables over it, flags over both.
+
+mod load;
+mod model;
+
+pub use load::{Loaded, default_text, load};
+pub use model::{Log, LogFormat, Role, Settings, Tenant};

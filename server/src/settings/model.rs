@@ -1,0 +1,177 @@
+//! The settings and their defaults. `default-config.toml` documents each; a test holds the two together.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// One of the parts that a process can play.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// WebSockets, SSE, REST and pages.
+    Edge,
+    /// Decides conversations and delivers.
+    Router,
+    /// Gives visitors agents.
+    Assigner,
+    /// Copies the log into the store.
+    Archiver,
+    /// Folds the log into reports.
+    Reporter,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Edge, Self::Router, Self::Assigner, Self::Archiver, Self::Reporter];
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty = $default:expr,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        #[allow(missing_docs, reason = "default-config.toml documents each")]
+        pub struct $name { $(pub $field: $type,)* }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+    };
+}
+
+section!(
+    /// All settings.
+    Settings {
+        server: Server = Server::default(),
+        ops: Ops = Ops::default(),
+        log: Log = Log::default(),
+        deployment: Deployment = Deployment::default(),
+        nats: Nats = Nats::default(),
+        storage: Storage = Storage::default(),
+        auth: Auth = Auth::default(),
+        allocation: Allocation = Allocation::default(),
+        archive: Archive = Archive::default(),
+        limits: Limits = Limits::default(),
+        redis: Redis = Redis::default(),
+        files: Files = Files::default(),
+        ai: Ai = Ai::default(),
+        speech: Speech = Speech::default(),
+        tenants: Vec<Tenant> = Vec::new(),
+    }
+);
+section!(
+    /// This process.
+    Server {
+        listen: SocketAddr = SocketAddr::from(([0, 0, 0, 0], 6006)),
+        data_dir: PathBuf = PathBuf::from("./kefu-data"),
+        roles: Vec<Role> = Role::ALL.to_vec(),
+        node: String = String::new(),
+        public_url: String = String::new(),
+        allowed_origins: Vec<String> = Vec::new(),
+        frame_ancestors: Vec<String> = Vec::new(),
+        trusted_proxies: Vec<IpNet> = Vec::new(),
+        stop_stage_s: u64 = 15,
+    }
+);
+section!(
+    /// Health and metrics of processes without the edge role.
+    Ops { listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 6060)), }
+);
+section!(
+    /// Logging.
+    Log { filter: String = "info".to_owned(), format: LogFormat = LogFormat::Text, }
+);
+section!(
+    /// Fixed when the deployment is created.
+    Deployment { partitions: u16 = 16, allocation_partitions: u16 = 1, }
+);
+section!(
+    /// NATS with JetStream.
+    Nats {
+        url: String = String::new(),
+        ca_file: PathBuf = PathBuf::new(),
+        credentials_file: PathBuf = PathBuf::new(),
+        user: String = String::new(),
+        password: SecretString = SecretString::default(),
+        token: SecretString = SecretString::default(),
+        prefix: String = "kefu".to_owned(),
+        replicas: usize = 1,
+        inbox_on_disk: bool = false,
+        settle_ms: u64 = 700,
+    }
+);
+section!(
+    /// The embedded log.
+    Storage { fsync: bool = true, }
+);
+section!(
+    /// Logins.
+    Auth { login_minutes: u64 = 60, remember_days: u64 = 30, visitor_days: u64 = 180, }
+);
+section!(
+    /// Allocation.
+    Allocation { default_capacity: u16 = 5, grace_s: u64 = 30, }
+);
+section!(
+    /// The archive.
+    Archive { gather_ms: u64 = 10, log_days: u64 = 7, max_lag_records: u64 = 200_000, }
+);
+section!(
+    /// Limits of an edge.
+    Limits {
+        connections: usize = 100_000,
+        connections_per_user: usize = 64,
+        connections_per_address: usize = 1_000,
+        frame_bytes: usize = 65_536,
+        frames_per_second: u32 = 200,
+        frames_burst: u32 = 400,
+        outgoing_frames: usize = 4_096,
+        outgoing_bytes: usize = 4 * 1024 * 1024,
+        requests_per_address_minute: u32 = 3_000,
+        requests_per_user_minute: u32 = 1_200,
+        visitors_per_address_minute: u32 = 120,
+        logins_per_address_minute: u32 = 30,
+        login_failures: u32 = 5,
+        login_lock_minutes: u64 = 5,
+    }
+);
+section!(
+    /// Named already; not used by this release.
+    Redis { url: String = String::new(), }
+);
+section!(
+    /// Named already; not used by this release.
+    Files { dir: PathBuf = PathBuf::new(), max_bytes: u64 = 10 * 1024 * 1024, }
+);
+section!(
+    /// Named already; not used by this release.
+    Ai { api_key: SecretString = SecretString::default(), }
+);
+section!(
+    /// Named already; not used by this release.
+    Speech { endpoint: String = String::new(), }
+);
+section!(
+    /// A tenant.
+    Tenant {
+        id: String = "default".to_owned(),
+        site_key: String = "default".to_owned(),
+        identity_secret: SecretString = SecretString::default(),
+        identity_audience: String = "kefu".to_owned(),
+    }
+);
