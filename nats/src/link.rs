@@ -173,7 +173,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// Subscribes and starts the tasks. `events` is bounded: a receiver that stops stops deliveries, not acks.
+    /// Subscribes and starts the tasks. `events` is bounded: while its receiver does not take them, answers wait too.
     ///
     /// # Errors
     /// When the broker cannot be reached.

@@ -255,7 +255,7 @@ impl LogTask {
         }
         if self.alive_at.elapsed() > ALIVE_EVERY {
             self.alive_at = Instant::now();
-            if !self.follows.is_empty() {
+            if !self.follows.is_empty() || self.number > 0 {
                 self.send_attach(Vec::new()).await;
             }
         }
