@@ -1,0 +1,95 @@
+//! What can be wrong.
+
+use std::fmt;
+
+use crate::crash::observed::{Answer, Command};
+
+/// Something that contradicts a promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// A client met something that must not happen.
+    Complaint(String),
+    /// A command was never answered (G1).
+    Unanswered { command: String },
+    /// A command sent again got another answer (G2).
+    AnswersDiffer { command: String, first: Answer, other: Answer },
+    /// Two commands were acked with one number (G3).
+    SharedNumber { one: String, other: String },
+    /// A sender's later command came before an earlier one (G3).
+    OutOfOrder { earlier: String, later: String },
+    /// A `rev` or `seq` is missing between two that were seen (G3, G4).
+    Hole { observer: String, conversation: String, number: &'static str, after: u64, next: u64 },
+    /// An observer that was following did not get to the end (G4).
+    Behind { observer: String, conversation: String, at: u64, head: u64 },
+    /// Two observers were told different things under one number (G3).
+    Disagreement { conversation: String, number: &'static str, at: u64, one: String, other: String },
+    /// One message has two places (G2).
+    Doubled { conversation: String, text: String, one: u64, other: u64 },
+    /// An acked message is not there (G1).
+    Lost { observer: String, command: String, rev: u64 },
+    /// An acked message is at another place than the ack said (G3).
+    Misplaced { command: String, acked: String, found: String },
+    /// Something was seen live that the history does not have (G1, G3).
+    NotInHistory { source: String, conversation: String, rev: u64, text: String },
+    /// A message was seen that nobody sent, or whose command was refused.
+    Unknown { observer: String, conversation: String, rev: u64, text: String },
+    /// A private note was shown to a customer (G7).
+    Leaked { observer: String, conversation: String, rev: u64 },
+    /// Unread is not head minus read mark, or a mark went down (G5).
+    WrongUnread { observer: String, conversation: String, seq: u64, read: u64, unread: u64, read_at_least: u64 },
+}
+
+/// A command in words.
+pub fn named(command: &Command) -> String {
+    let what = command.wanted.text().unwrap_or("end of session");
+    format!("{what:?} (number {} of {} by {} in {})", command.order, command.lane, command.sender, command.conversation)
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Complaint(words) => write!(f, "{words}"),
+            Self::Unanswered { command } => write!(f, "never answered: {command}"),
+            Self::AnswersDiffer { command, first, other } => {
+                write!(f, "sent again and answered otherwise: {command}: first {first:?}, then {other:?}")
+            }
+            Self::SharedNumber { one, other } => write!(f, "acked with the same number: {one} and {other}"),
+            Self::OutOfOrder { earlier, later } => write!(f, "out of order: {later} came before {earlier}"),
+            Self::Hole { observer, conversation, number, after, next } => {
+                write!(f, "hole: {observer} in {conversation}: after {number} {after} came {next}")
+            }
+            Self::Behind { observer, conversation, at, head } => {
+                write!(f, "behind: {observer} in {conversation} ended at rev {at} of {head}")
+            }
+            Self::Disagreement { conversation, number, at, one, other } => {
+                write!(f, "disagreement: {conversation} {number} {at}: {one} against {other}")
+            }
+            Self::Doubled { conversation, text, one, other } => {
+                write!(f, "doubled: {text:?} in {conversation} is at rev {one} and at rev {other}")
+            }
+            Self::Lost { observer, command, rev } => {
+                write!(f, "lost: {command} was acked with rev {rev}; {observer} does not have it")
+            }
+            Self::Misplaced { command, acked, found } => {
+                write!(f, "misplaced: {command} was acked as {acked}, and is {found}")
+            }
+            Self::NotInHistory { source, conversation, rev, text } => {
+                write!(f, "not in the history: {text:?}, rev {rev} of {conversation}, was seen live; {source} lacks it")
+            }
+            Self::Unknown { observer, conversation, rev, text } => {
+                write!(
+                    f,
+                    "nobody's: {observer} saw {text:?}, rev {rev} of {conversation}, which no accepted command made"
+                )
+            }
+            Self::Leaked { observer, conversation, rev } => {
+                write!(f, "leaked: {observer} saw a private note, rev {rev} of {conversation}")
+            }
+            Self::WrongUnread { observer, conversation, seq, read, unread, read_at_least } => write!(
+                f,
+                "unread: {observer} in {conversation}: {unread} unread with head {seq} and read mark {read} \
+                 (told before: {read_at_least})"
+            ),
+        }
+    }
+}

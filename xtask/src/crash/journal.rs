@@ -1,0 +1,88 @@
+//! What one client notes down while it runs.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use super::observed::{Answer, Command, History, Transcript};
+
+/// Shared by the client, which writes, and the round, which looks whether all is quiet.
+#[derive(Debug, Clone, Default)]
+pub struct SharedJournal(Arc<Mutex<Journal>>);
+
+/// The notes.
+#[derive(Debug, Default)]
+pub struct Journal {
+    pub commands: Vec<Command>,
+    /// Those that are over; each of the present ones is with its cursor.
+    pub transcripts: Vec<Transcript>,
+    /// Last pages that were loaded after a resume that was not possible.
+    pub pages: Vec<History>,
+    pub complaints: Vec<String>,
+    /// Why the last connection ended, or could not be made.
+    pub trouble: String,
+    /// When something was delivered.
+    pub deliveries: Vec<Instant>,
+    /// Commands without an answer.
+    pub unanswered: usize,
+    /// Where the client stands in the conversations that it follows; none while it is not up to date.
+    pub positions: BTreeMap<String, Option<u64>>,
+    /// The highest read mark told, by conversation and user.
+    pub marks: BTreeMap<(String, String), u64>,
+    pub counts: Counts,
+}
+
+/// What is merely interesting.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    pub connections: u64,
+    pub repeats: u64,
+    pub gaps: u64,
+    pub pages_loaded: u64,
+    pub resent: u64,
+    pub asked_again: u64,
+    pub renumbered: u64,
+    pub stalls: u64,
+}
+
+impl SharedJournal {
+    /// The notes, for a moment.
+    pub fn lock(&self) -> MutexGuard<'_, Journal> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Journal {
+    /// Notes a command that is about to be sent; gives its index.
+    pub fn note_command(&mut self, command: Command) -> usize {
+        self.commands.push(command);
+        self.commands.len() - 1
+    }
+
+    /// Notes a final answer.
+    pub fn note_answer(&mut self, command: usize, answer: Answer) {
+        if let Some(command) = self.commands.get_mut(command) {
+            command.answers.push(answer);
+        }
+    }
+
+    /// Notes a read mark that was told.
+    pub fn note_mark(&mut self, conversation: &str, user: String, read: u64) {
+        let mark = self.marks.entry((conversation.to_owned(), user)).or_default();
+        *mark = read.max(*mark);
+    }
+}
+
+impl Counts {
+    /// Adds another client's.
+    pub fn add(&mut self, other: Self) {
+        self.connections += other.connections;
+        self.repeats += other.repeats;
+        self.gaps += other.gaps;
+        self.pages_loaded += other.pages_loaded;
+        self.resent += other.resent;
+        self.asked_again += other.asked_again;
+        self.renumbered += other.renumbered;
+        self.stalls += other.stalls;
+    }
+}

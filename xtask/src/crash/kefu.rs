@@ -1,0 +1,110 @@
+//! The server under test.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use super::rest::Rest;
+use crate::nats_server::{NatsServer, free_port};
+use crate::process::Running;
+use crate::workspace;
+
+const START_LIMIT: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(10);
+const LOG_LINES: usize = 60;
+
+/// A `kefu` process with a data folder of its own, that can be killed and started again at the same address.
+#[derive(Debug)]
+pub struct Kefu {
+    binary: PathBuf,
+    nats_url: Option<String>,
+    address: String,
+    dir: TempDir,
+    rest: Rest,
+    process: Option<Running>,
+}
+
+impl Kefu {
+    /// Starts it and waits until it is ready.
+    pub async fn start(nats: Option<&NatsServer>) -> Result<Self> {
+        let binary = std::env::var_os("KEFU_TEST_BIN").map_or_else(workspace::kefu_binary, PathBuf::from);
+        if !binary.is_file() {
+            bail!("{} is missing: `cargo build --release -p kefu` makes it", binary.display());
+        }
+        let address = format!("127.0.0.1:{}", free_port()?);
+        let dir = tempfile::Builder::new().prefix("kefu-crash-").tempdir().context("cannot make a temporary folder")?;
+        let rest = Rest::new(&address)?;
+        let nats_url = nats.map(NatsServer::url);
+        let mut kefu = Self { binary, nats_url, address, dir, rest, process: None };
+        kefu.start_again().await?;
+        Ok(kefu)
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Its API, for nobody in particular.
+    pub fn rest(&self) -> &Rest {
+        &self.rest
+    }
+
+    /// Starts it on the data that it left; gives the time until it was ready.
+    pub async fn start_again(&mut self) -> Result<Duration> {
+        let started = Instant::now();
+        let mut process = Running::start(self.command()?)?;
+        while !self.rest.is_ready().await {
+            if let Some(status) = process.ended() {
+                bail!("kefu ended at its start: {status}");
+            }
+            if started.elapsed() > START_LIMIT {
+                bail!("kefu was not ready within {} s", START_LIMIT.as_secs());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        self.process = Some(process);
+        Ok(started.elapsed())
+    }
+
+    /// `kill -9`. It must still have been running.
+    pub async fn kill(&mut self) -> Result<()> {
+        let mut process = self.process.take().context("kefu is not running")?;
+        if let Some(status) = process.ended() {
+            bail!("kefu ended by itself: {status}");
+        }
+        process.kill().await
+    }
+
+    /// The end of what it logged.
+    pub fn log_tail(&self) -> String {
+        let log = std::fs::read_to_string(log_path(self.dir.path())).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+    }
+
+    fn command(&self) -> Result<Command> {
+        let log = open_log(self.dir.path())?;
+        let mut command = Command::new(&self.binary);
+        command.args(["--demo", "--listen", &self.address, "--data-dir"]).arg(self.dir.path().join("data"));
+        command.current_dir(self.dir.path());
+        if let Some(url) = &self.nats_url {
+            command.env("KEFU_NATS__URL", url);
+        }
+        command.stdout(log.try_clone().context("cannot share the log")?).stderr(Stdio::from(log));
+        Ok(command)
+    }
+}
+
+fn log_path(dir: &Path) -> PathBuf {
+    dir.join("kefu.log")
+}
+
+fn open_log(dir: &Path) -> Result<File> {
+    OpenOptions::new().create(true).append(true).open(log_path(dir)).context("cannot write the log of kefu")
+}

@@ -1,0 +1,271 @@
+//! A whole round: people come, the server is killed again and again, all becomes quiet, everything is collected.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::client::{Client, Habit, Phase, Setup};
+use super::collect;
+use super::journal::SharedJournal;
+use super::kefu::Kefu;
+use super::observed::{Answer, Observations};
+use super::people::{self, Person};
+use super::rest_sender::RestSender;
+use super::{Options, summary};
+use crate::nats_server::NatsServer;
+
+/// Visitors who send by REST besides.
+const REST_SENDERS: u32 = 3;
+const WARM_UP_LIMIT: Duration = Duration::from_secs(30);
+const QUIET_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(50);
+/// All must be quiet for so long.
+const QUIET: Duration = Duration::from_millis(500);
+/// The load goes on for so long after the last kill.
+const AFTERWARDS: Duration = Duration::from_secs(2);
+
+/// Everybody and everything that takes part.
+pub struct Round {
+    kefu: Kefu,
+    rng: StdRng,
+    visitors: Vec<Person>,
+    agents: Vec<Person>,
+    clients: BTreeMap<String, SharedJournal>,
+    tasks: JoinSet<()>,
+    phase: watch::Sender<Phase>,
+    kills: Vec<Kill>,
+}
+
+/// A kill and the start after it.
+#[derive(Debug, Clone, Copy)]
+pub struct Kill {
+    pub at: Instant,
+    pub ready_after: Duration,
+}
+
+/// What a round gives.
+pub struct Outcome {
+    pub observations: Observations,
+    pub summary: summary::Summary,
+}
+
+impl Round {
+    /// Starts the server and the load.
+    pub async fn start(options: &Options, seed: u64, nats: Option<&NatsServer>) -> Result<Self> {
+        let kefu = Kefu::start(nats).await?;
+        let (phase, _) = watch::channel(Phase::Busy);
+        let mut round = Self {
+            kefu,
+            rng: StdRng::seed_from_u64(seed),
+            visitors: Vec::new(),
+            agents: Vec::new(),
+            clients: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            phase,
+            kills: Vec::new(),
+        };
+        match round.invite(options.visitors).await {
+            Ok(()) => Ok(round),
+            Err(error) => Err(round.with_log(error)),
+        }
+    }
+
+    async fn invite(&mut self, visitors: u32) -> Result<()> {
+        self.agents = people::agents(self.kefu.rest()).await?;
+        for (number, agent) in self.agents.clone().into_iter().enumerate() {
+            self.spawn(format!("agent-{}", number + 1), agent, Habit::Agent);
+        }
+        for number in 1..=visitors {
+            let visitor = people::visitor(self.kefu.rest(), number).await?;
+            self.spawn(format!("visitor-{number}"), visitor.clone(), Habit::Visitor);
+            self.spawn(format!("observer-{number}"), visitor.clone(), Habit::Observer);
+            self.spawn(format!("latecomer-{number}"), visitor.clone(), Habit::GoesBack);
+            if number <= REST_SENDERS {
+                self.spawn_rest_sender(format!("rest-{number}"), visitor.clone());
+            }
+            self.visitors.push(visitor);
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, name: String, person: Person, habit: Habit) {
+        let journal = SharedJournal::default();
+        self.clients.insert(name.clone(), journal.clone());
+        let client = Client::new(Setup {
+            name,
+            person,
+            habit,
+            address: self.kefu.address().to_owned(),
+            rest: self.kefu.rest().clone(),
+            journal,
+            phase: self.phase.subscribe(),
+            seed: self.rng.random(),
+        });
+        self.tasks.spawn(client.run());
+    }
+
+    fn spawn_rest_sender(&mut self, lane: String, person: Person) {
+        let journal = SharedJournal::default();
+        self.clients.insert(lane.clone(), journal.clone());
+        let rest = self.kefu.rest().with_token(&person.token);
+        let (phase, seed) = (self.phase.subscribe(), self.rng.random());
+        self.tasks.spawn(RestSender { lane, person, rest, journal, phase, seed }.run());
+    }
+
+    /// Kills, waits until all is quiet, collects.
+    pub async fn run(&mut self, kills: u32) -> Result<Outcome> {
+        self.warm_up().await?;
+        for kill in 1..=kills {
+            sleep(self.until_next_kill()).await;
+            self.kill().await?;
+            let ready_ms = self.kills.last().map_or(0, |kill| kill.ready_after.as_millis());
+            println!("kill {kill}/{kills}: ready again after {ready_ms} ms; {} messages so far", self.accepted());
+        }
+        sleep(AFTERWARDS).await;
+        self.phase.send_replace(Phase::Quiet);
+        self.until_quiet().await;
+        let mut observations = Observations::default();
+        collect::before_restart(&self.kefu, &self.visitors, &self.agents, &mut observations).await?;
+        self.restart_with_newcomers().await?;
+        collect::after_restart(&self.kefu, &self.visitors, &self.journals(), &mut observations).await?;
+        self.phase.send_replace(Phase::Stop);
+        self.finish(&mut observations).await?;
+        let summary = summary::Summary::of(&self.journals(), &self.kills);
+        Ok(Outcome { observations, summary })
+    }
+
+    /// The load is on once every visitor was answered and an agent has written.
+    async fn warm_up(&self) -> Result<()> {
+        let started = Instant::now();
+        while !self.is_warm() {
+            if started.elapsed() > WARM_UP_LIMIT {
+                bail!("the load does not start: {}", self.troubles().join("; "));
+            }
+            sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    fn is_warm(&self) -> bool {
+        let answered =
+            |journal: &SharedJournal| journal.lock().commands.iter().any(|command| command.accepted().is_some());
+        let visitors = self.clients.iter().filter(|(name, _)| name.starts_with("visitor-"));
+        let agents = self.clients.iter().filter(|(name, _)| name.starts_with("agent-"));
+        visitors.map(|(_, journal)| journal).all(answered) && agents.map(|(_, journal)| journal).any(answered)
+    }
+
+    fn until_next_kill(&mut self) -> Duration {
+        let soon = self.rng.random_bool(0.4);
+        Duration::from_millis(self.rng.random_range(if soon { 50..700 } else { 700..3000 }))
+    }
+
+    async fn kill(&mut self) -> Result<()> {
+        let at = Instant::now();
+        self.kefu.kill().await?;
+        self.kefu.start_again().await?;
+        self.kills.push(Kill { at, ready_after: at.elapsed() });
+        Ok(())
+    }
+
+    /// After the last start there are clients that have seen nothing before.
+    async fn restart_with_newcomers(&mut self) -> Result<()> {
+        self.kefu.kill().await?;
+        self.kefu.start_again().await?;
+        for (number, visitor) in self.visitors.clone().into_iter().enumerate() {
+            self.spawn(format!("newcomer-{}", number + 1), visitor, Habit::Observer);
+        }
+        sleep(QUIET).await;
+        self.until_quiet().await;
+        Ok(())
+    }
+
+    /// Bounded: what is not quiet then is for the checker.
+    async fn until_quiet(&self) {
+        let started = Instant::now();
+        let mut quiet_since = None;
+        while started.elapsed() < QUIET_LIMIT {
+            let now = Instant::now();
+            quiet_since = if self.is_quiet() { quiet_since.or(Some(now)) } else { None };
+            if quiet_since.is_some_and(|since| now.duration_since(since) >= QUIET) {
+                return;
+            }
+            sleep(POLL).await;
+        }
+        println!("not quiet after {} s:", QUIET_LIMIT.as_secs());
+        self.troubles().iter().for_each(|trouble| println!("  {trouble}"));
+    }
+
+    fn is_quiet(&self) -> bool {
+        let mut heads: BTreeMap<String, u64> = BTreeMap::new();
+        for journal in self.clients.values() {
+            let journal = journal.lock();
+            if journal.unanswered > 0 {
+                return false;
+            }
+            for (conversation, position) in &journal.positions {
+                let Some(position) = *position else { return false };
+                if *heads.entry(conversation.clone()).or_insert(position) != position {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn troubles(&self) -> Vec<String> {
+        let mut troubles = Vec::new();
+        for (name, journal) in &self.clients {
+            let journal = journal.lock();
+            let positions: Vec<_> = journal.positions.values().collect();
+            let (unanswered, trouble) = (journal.unanswered, &journal.trouble);
+            troubles.push(format!("{name}: {unanswered} unanswered, at {positions:?}, last trouble: {trouble}"));
+        }
+        troubles
+    }
+
+    fn accepted(&self) -> usize {
+        let is_message = |answers: &Vec<Answer>| matches!(answers.first(), Some(Answer::Accepted { .. }));
+        let count = |journal: &SharedJournal| {
+            journal.lock().commands.iter().filter(|command| is_message(&command.answers)).count()
+        };
+        self.clients.values().map(count).sum()
+    }
+
+    fn journals(&self) -> Vec<SharedJournal> {
+        self.clients.values().cloned().collect()
+    }
+
+    async fn finish(&mut self, observations: &mut Observations) -> Result<()> {
+        let ended = timeout(STOP_LIMIT, async {
+            while let Some(task) = self.tasks.join_next().await {
+                task?;
+            }
+            anyhow::Ok(())
+        });
+        match ended.await {
+            Ok(done) => done?,
+            Err(_) => bail!("clients do not end: {}", self.troubles().join("; ")),
+        }
+        for journal in self.clients.values() {
+            let mut journal = journal.lock();
+            observations.commands.append(&mut journal.commands);
+            observations.transcripts.append(&mut journal.transcripts);
+            observations.histories.append(&mut journal.pages);
+            observations.complaints.append(&mut journal.complaints);
+        }
+        Ok(())
+    }
+
+    /// An error with the end of the server's log.
+    pub fn with_log(&self, error: anyhow::Error) -> anyhow::Error {
+        println!("The end of kefu's log:\n{}\n", self.kefu.log_tail());
+        error
+    }
+}

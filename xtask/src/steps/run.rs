@@ -1,0 +1,96 @@
+//! What each step does.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use tokio::process::Command;
+
+use super::{Components, Step};
+use crate::nats_server::NatsServer;
+use crate::{crash, layers, process, provision, workspace};
+
+const KILLS: u32 = 5;
+
+impl Step {
+    /// Does it.
+    pub(super) async fn run(self, components: &Components) -> Result<()> {
+        match self {
+            Self::Fmt => cargo(&["fmt", "--all", "--check"]).await,
+            Self::Layers => layers::check().await,
+            Self::WebPackages => provision::node_modules().await,
+            Self::WebLint => process::run(workspace::npm(&["run", "lint"])).await,
+            Self::WebTest => process::run(workspace::npm(&["test"])).await,
+            Self::Clippy => {
+                cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]).await
+            }
+            Self::Build => cargo(&["build", "--release", "-p", "kefu"]).await,
+            Self::Test => rust_tests(components).await,
+            Self::E2e => e2e(components).await,
+            Self::E2eNats => e2e_over_nats(components).await,
+            Self::Crash => crash::run(crash::Options::kills(KILLS, false)).await,
+            Self::CrashNats => crash::run(crash::Options::kills(KILLS, true)).await,
+        }
+    }
+}
+
+async fn cargo(args: &[&str]) -> Result<()> {
+    let mut command = workspace::cargo();
+    command.args(args);
+    process::run(command).await
+}
+
+async fn rust_tests(components: &Components) -> Result<()> {
+    let mut command = workspace::cargo();
+    command.args(["test", "--release", "--workspace"]);
+    command.env("KEFU_TEST_NATS_SERVER", components.nats_server.as_ref().context("no nats-server was provisioned")?);
+    command.env("KEFU_TEST_BIN", kefu_binary()?);
+    process::run(command).await
+}
+
+async fn e2e(components: &Components) -> Result<()> {
+    let mut command = workspace::npm(&["run", "e2e"]);
+    browser_environment(&mut command, components)?;
+    process::run(command).await
+}
+
+/// Each file of tests gets a NATS of its own, as it gets data folders of its own.
+async fn e2e_over_nats(components: &Components) -> Result<()> {
+    let binary = components.nats_server.as_ref().context("no nats-server was provisioned")?;
+    for file in e2e_files()? {
+        let nats = NatsServer::start(binary).await?;
+        let mut command = Command::new("node");
+        command.args(["--import", "tsx", "--test"]).arg(&file).current_dir(workspace::web().join("e2e"));
+        browser_environment(&mut command, components)?;
+        command.env("KEFU_TEST_NATS_URL", nats.url());
+        process::run(command).await?;
+    }
+    Ok(())
+}
+
+fn e2e_files() -> Result<Vec<PathBuf>> {
+    let dir = workspace::web().join("e2e/tests");
+    let entries = fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))?;
+    let is_test = |path: &PathBuf| path.to_string_lossy().ends_with(".test.ts");
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(is_test).collect();
+    if files.is_empty() {
+        bail!("there are no browser tests in {}", dir.display());
+    }
+    files.sort();
+    let relative = |file: PathBuf| file.strip_prefix(workspace::web().join("e2e")).map(PathBuf::from).unwrap_or(file);
+    Ok(files.into_iter().map(relative).collect())
+}
+
+fn browser_environment(command: &mut Command, components: &Components) -> Result<()> {
+    command.env("KEFU_TEST_BIN", kefu_binary()?);
+    command.env("KEFU_TEST_CHROMIUM", components.chromium.as_ref().context("no Chromium was provisioned")?);
+    Ok(())
+}
+
+fn kefu_binary() -> Result<PathBuf> {
+    let binary = workspace::kefu_binary();
+    if !binary.is_file() {
+        bail!("{} is missing: `cargo build --release -p kefu` makes it", binary.display());
+    }
+    Ok(binary)
+}
