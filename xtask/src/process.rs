@@ -1,5 +1,6 @@
 //! Child processes that never outlive us.
 
+use std::io::IsTerminal as _;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -73,10 +74,14 @@ impl Drop for Running {
     }
 }
 
-/// Runs a command to its end, its output going where ours goes; an exit code other than 0 is an error.
-pub async fn run(command: Command) -> Result<()> {
+/// Runs a command to its end; an exit code other than 0 is an error. Its output goes where ours goes, plain unless that
+/// is a terminal.
+pub async fn run(mut command: Command) -> Result<()> {
     let name = shown(&command);
     println!("$ {name}");
+    if !std::io::stdout().is_terminal() {
+        command.env("NO_COLOR", "1").env("CARGO_TERM_COLOR", "never").env_remove("FORCE_COLOR");
+    }
     let status = Running::start(command)?.wait().await?;
     if !status.success() {
         bail!("{name}: {status}");

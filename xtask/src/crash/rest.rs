@@ -100,7 +100,7 @@ impl Rest {
         })
     }
 
-    /// All pages of a conversation's history.
+    /// All pages of a conversation's history. Agents are told only what was said while they were members.
     pub async fn history(&self, source: &str, conversation: &str, staff: bool, paging: Paging) -> Result<History> {
         let mut page = self.last_page(conversation).await?;
         let (rev, seq) = (page.rev, page.seq);
@@ -119,7 +119,7 @@ impl Rest {
         }
         let entries = pages.into_iter().rev().flatten().collect();
         let (source, conversation) = (source.to_owned(), conversation.to_owned());
-        Ok(History { source, conversation, staff, rev, seq, entries, complete: true })
+        Ok(History { source, conversation, staff, rev, seq, entries, complete: !staff })
     }
 
     /// The item of a conversation in the caller's list.

@@ -55,9 +55,22 @@ fn check_end(transcript: &Transcript, reference: &Reference<'_>, faults: &mut Ve
 }
 
 fn check_history(history: &History, faults: &mut Vec<Fault>) {
-    let messages: Vec<&Entry> = history.entries.iter().filter(|entry| entry.seq.is_some()).collect();
-    let mut last = if history.complete { 0 } else { messages.first().and_then(|entry| entry.seq).unwrap_or(1) - 1 };
-    for seq in messages.iter().filter_map(|entry| entry.seq) {
+    // Agents read only what was said while they were members: their seqs may have holes.
+    if !history.staff {
+        check_seqs_told(history, faults);
+    }
+    for pair in history.entries.windows(2) {
+        let [last, next] = pair else { continue };
+        if next.rev <= last.rev {
+            faults.push(hole(&history.source, &history.conversation, "rev", last.rev, next.rev));
+        }
+    }
+}
+
+fn check_seqs_told(history: &History, faults: &mut Vec<Fault>) {
+    let seqs: Vec<u64> = history.entries.iter().filter_map(|entry| entry.seq).collect();
+    let mut last = if history.complete { 0 } else { seqs.first().map_or(0, |first| first - 1) };
+    for seq in seqs {
         if seq != last + 1 {
             faults.push(hole(&history.source, &history.conversation, "seq", last, seq));
         }
@@ -65,14 +78,6 @@ fn check_history(history: &History, faults: &mut Vec<Fault>) {
     }
     if history.complete && last != history.seq {
         faults.push(hole(&history.source, &history.conversation, "seq", last, history.seq));
-    }
-    let mut revs = history.entries.iter().map(|entry| entry.rev);
-    let Some(mut last) = revs.next() else { return };
-    for rev in revs {
-        if rev <= last {
-            faults.push(hole(&history.source, &history.conversation, "rev", last, rev));
-        }
-        last = rev;
     }
 }
 
