@@ -1,1 +1,36 @@
-//! The edge: WebSockets, SSE, REST and OpenAPI.
+//! The edge: WebSockets, SSE with POST, REST and OpenAPI.
+//!
+//! An edge decides nothing. It authenticates, turns frames and requests into commands for [`kefu_nats::link::Link`],
+//! follows the conversations of its clients and shows each of them what they may see. docs/protocol.md and
+//! docs/http-api.md are its contract.
+
+mod accept;
+mod assets;
+mod auth;
+mod bucket;
+mod clock;
+mod config;
+mod connection;
+mod edge;
+mod forwarded;
+mod http;
+mod hub;
+mod machine;
+mod metrics;
+mod presence;
+mod registry;
+mod rest;
+mod services;
+mod sse;
+mod sweep;
+mod upstream;
+mod ws;
+mod ws_guard;
+
+pub mod directory;
+pub mod frame;
+
+pub use assets::{Asset, Assets};
+pub use config::{EdgeConfig, TenantConfig};
+pub use edge::{Edge, EdgeError, EdgeHandles, EdgeInfo};
+pub use rest::openapi;

@@ -1,0 +1,209 @@
+//! One client's connection, whatever carries it: the machine, the effects it wants, and what is queued to the client.
+
+mod effects;
+mod mailbox;
+
+use std::collections::{HashSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use kefu_model::{At, ConversationId, UserKind};
+use parking_lot::Mutex;
+
+use crate::auth::Admission;
+use crate::clock;
+use crate::frame::{Code, Codec, Parsed, ServerFrame};
+use crate::machine::{Input, Joining, Machine};
+use crate::services::Services;
+
+pub(crate) use mailbox::{Mail, Mailbox};
+
+/// What carries a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    WebSocket,
+    Sse,
+}
+
+impl Transport {
+    /// The name in lists and metrics.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::WebSocket => "websocket",
+            Self::Sse => "sse",
+        }
+    }
+}
+
+/// What came with the request that opened a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Arrival {
+    /// A credential in the query or header.
+    pub(crate) token: Option<String>,
+    /// The user that the address names.
+    pub(crate) user_id: Option<String>,
+    /// The type of user that the address names.
+    pub(crate) user_kind: Option<UserKind>,
+    /// An admission that was given already.
+    pub(crate) admission: Option<Box<Admission>>,
+}
+
+/// A connection.
+pub(crate) struct Connection {
+    /// Unique in this process.
+    pub(crate) number: u64,
+    /// Unique in the deployment.
+    pub(crate) id: String,
+    pub(crate) transport: Transport,
+    pub(crate) codec: Codec,
+    pub(crate) opened_at: At,
+    /// Personal data: never in a log line.
+    pub(crate) address: IpAddr,
+    pub(crate) mailbox: Mailbox,
+    pub(super) arrival: Mutex<Arrival>,
+    joined: OnceLock<Joining>,
+    followed: Mutex<HashSet<ConversationId>>,
+    actor: Mutex<Actor>,
+    /// Since when the peer takes nothing of what is written, in milliseconds; 0 while it does.
+    stalled_since_ms: AtomicU64,
+    pub(crate) services: Arc<Services>,
+}
+
+/// The machine and the inputs that wait for it. Whoever brings an input while nobody works on them works on them all;
+/// so effects are performed in order, and an effect may bring an input without waiting for itself.
+struct Actor {
+    machine: Machine,
+    inputs: VecDeque<Input>,
+    busy: bool,
+}
+
+impl Connection {
+    /// A connection that was just opened.
+    pub(crate) fn new(
+        services: &Arc<Services>,
+        transport: Transport,
+        codec: Codec,
+        address: IpAddr,
+        arrival: Arrival,
+    ) -> Arc<Self> {
+        let now = clock::now();
+        let config = &services.config;
+        services.metrics.connections.with_label_values(&[transport.as_str()]).inc();
+        let connection = Arc::new(Self {
+            number: services.next_number(),
+            id: uuid::Uuid::new_v4().simple().to_string(),
+            transport,
+            codec,
+            opened_at: now,
+            address,
+            mailbox: Mailbox::new(config.outgoing_frames, config.outgoing_bytes),
+            arrival: Mutex::new(arrival),
+            joined: OnceLock::new(),
+            followed: Mutex::new(HashSet::new()),
+            actor: Mutex::new(Actor { machine: Machine::new(now), inputs: VecDeque::new(), busy: false }),
+            stalled_since_ms: AtomicU64::new(0),
+            services: Arc::clone(services),
+        });
+        services.opened.add(&connection);
+        connection
+    }
+
+    /// Whether the peer took something of what is written.
+    pub(crate) fn note_progress(&self, stalled: bool) {
+        if !stalled {
+            self.stalled_since_ms.store(0, Ordering::Relaxed);
+        } else if self.stalled_since_ms.load(Ordering::Relaxed) == 0 {
+            self.stalled_since_ms.store(clock::now().0, Ordering::Relaxed);
+        }
+    }
+
+    /// Cuts off a peer that has taken nothing for too long.
+    pub(crate) fn check_stall(&self, now: At, limit_ms: u64) {
+        let since = self.stalled_since_ms.load(Ordering::Relaxed);
+        if since != 0 && now.0.saturating_sub(since) >= limit_ms {
+            self.mailbox.overflow(Code::SlowConsumer);
+        }
+    }
+
+    /// Who joined; none before.
+    pub(crate) fn joined(&self) -> Option<&Joining> {
+        self.joined.get()
+    }
+
+    /// Conversations that it follows.
+    pub(crate) fn followed(&self) -> &Mutex<HashSet<ConversationId>> {
+        &self.followed
+    }
+
+    /// Whether it is over.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.actor.lock().machine.is_closed()
+    }
+
+    /// Takes an input and performs what follows from it, unless somebody is at it and does.
+    pub(crate) fn input(self: &Arc<Self>, input: Input) {
+        {
+            let mut actor = self.actor.lock();
+            actor.inputs.push_back(input);
+            if actor.busy {
+                return;
+            }
+            actor.busy = true;
+        }
+        while let Some(effects) = self.next_effects() {
+            for effect in effects {
+                self.perform(effect);
+            }
+        }
+    }
+
+    fn next_effects(&self) -> Option<crate::machine::Effects> {
+        let mut actor = self.actor.lock();
+        let Some(input) = actor.inputs.pop_front() else {
+            actor.busy = false;
+            actor.inputs.shrink_to(4);
+            return None;
+        };
+        Some(actor.machine.step(&self.services.machine, input, clock::now()))
+    }
+
+    /// Takes the frames of a message.
+    pub(crate) fn receive(self: &Arc<Self>, parsed: Parsed) {
+        let metrics = &self.services.metrics;
+        for frame in parsed {
+            match frame {
+                Ok(frame) => {
+                    metrics.frames_in.with_label_values(&[frame.kind()]).inc();
+                    self.input(Input::Frame(frame));
+                }
+                Err(code) => {
+                    metrics.refuse(code.number());
+                    self.input(Input::Malformed(code));
+                }
+            }
+        }
+    }
+
+    /// Queues a frame to the client. A full queue closes the connection.
+    pub(crate) fn send(&self, frame: &ServerFrame) {
+        self.push(self.codec.encode(frame));
+    }
+
+    /// Queues an encoded frame to the client. A full queue closes the connection.
+    pub(crate) fn push(&self, frame: bytes::Bytes) {
+        self.services.metrics.frames_out.inc();
+        if !self.mailbox.push(frame) {
+            self.mailbox.overflow(Code::SlowConsumer);
+        }
+    }
+
+    /// The transport is gone.
+    pub(crate) fn ended(self: &Arc<Self>) {
+        self.services.opened.remove(self);
+        self.services.metrics.connections.with_label_values(&[self.transport.as_str()]).dec();
+        let code = self.mailbox.closed_with().map_or(0, Code::number);
+        self.services.metrics.close(code);
+        self.input(Input::Ended);
+    }
+}

@@ -1,0 +1,54 @@
+//! Who is connected to this edge.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use kefu_model::{TenantId, User, UserKind};
+
+use crate::auth::Caller;
+use crate::connection::Connection;
+use crate::frame::Code;
+
+/// Connections by user.
+#[derive(Default)]
+pub(super) struct People {
+    by_user: HashMap<(TenantId, User), Vec<Arc<Connection>>>,
+}
+
+impl People {
+    pub(super) fn join(&mut self, connection: &Arc<Connection>, caller: &Caller, limit: usize) -> Result<(), Code> {
+        let own = self.by_user.entry((caller.tenant.clone(), caller.user.clone())).or_default();
+        if own.len() >= limit {
+            return Err(Code::TooManyConnections);
+        }
+        own.push(Arc::clone(connection));
+        Ok(())
+    }
+
+    pub(super) fn leave(&mut self, connection: &Arc<Connection>, caller: &Caller) -> bool {
+        let key = (caller.tenant.clone(), caller.user.clone());
+        let Some(own) = self.by_user.get_mut(&key) else { return false };
+        let before = own.len();
+        own.retain(|other| other.number != connection.number);
+        let removed = own.len() < before;
+        if own.is_empty() {
+            self.by_user.remove(&key);
+        }
+        removed
+    }
+
+    /// A user's connections.
+    pub(super) fn of(&self, tenant: &TenantId, user: &User) -> Vec<Arc<Connection>> {
+        self.by_user.get(&(tenant.clone(), user.clone())).cloned().unwrap_or_default()
+    }
+
+    /// Connections of a tenant's agents.
+    pub(super) fn agents(&self, tenant: &TenantId) -> Vec<Arc<Connection>> {
+        let of_agents = |key: &(TenantId, User)| key.1.kind == UserKind::Agent && key.0 == *tenant;
+        self.by_user.iter().filter(|(key, _)| of_agents(key)).flat_map(|(_, own)| own.iter().cloned()).collect()
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Connection>> {
+        self.by_user.values().flatten().cloned().collect()
+    }
+}

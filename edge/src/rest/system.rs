@@ -1,0 +1,198 @@
+//! The system: what it is, how it is, who is here.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, StatusCode};
+use prometheus::{Encoder, TextEncoder};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::frame::{AgentStatus, Code, Codec, User as WireUser, VERSION};
+use crate::http::{Access, Agents, Overseers, Problem, ProblemBody, Public};
+use crate::presence::from_live;
+use crate::services::Services;
+
+/// Online agents that are listed.
+const LISTED: usize = kefu_live::limits::PAGE_ITEMS;
+
+/// What this is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SystemInfo {
+    name: &'static str,
+    version: String,
+    commit: String,
+    /// This edge.
+    node: String,
+    /// Version of the frames.
+    protocol: u32,
+    subprotocols: [&'static str; 2],
+    uptime_s: u64,
+    partitions: u16,
+    demo: bool,
+}
+
+/// What this is.
+#[utoipa::path(get, path = "/api/system/info", tag = "system", responses((status = 200, body = SystemInfo)))]
+pub(crate) async fn info(State(services): State<Arc<Services>>, _: Access<Agents>) -> Json<SystemInfo> {
+    let info = &services.info;
+    Json(SystemInfo {
+        name: "Kefu",
+        version: info.version.clone(),
+        commit: info.commit.clone(),
+        node: services.config.node.clone(),
+        protocol: VERSION,
+        subprotocols: [Codec::Json.subprotocol(), Codec::Msgpack.subprotocol()],
+        uptime_s: services.started.elapsed().as_secs(),
+        partitions: info.partitions,
+        demo: info.demo,
+    })
+}
+
+/// Whether something works.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Check {
+    /// `link`, `owners`, `archive`, `store`, `live` or `edge`.
+    name: &'static str,
+    ok: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+/// How it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// `ok` or `degraded`.
+    status: &'static str,
+    checks: Vec<Check>,
+}
+
+/// How this edge and what it needs are.
+#[utoipa::path(get, path = "/api/system/health", tag = "system", security(()),
+    responses((status = 200, body = Health), (status = 503, body = Health)))]
+pub(crate) async fn health(State(services): State<Arc<Services>>, _: Public) -> (StatusCode, Json<Health>) {
+    let health = look(&services).await;
+    let status = if health.status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(health))
+}
+
+/// `/livez`: the process runs.
+pub(crate) async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// `/readyz`: whether clients should be sent here, and why not.
+pub(crate) async fn readyz(State(services): State<Arc<Services>>) -> (StatusCode, String) {
+    let health = look(&services).await;
+    let lines = health.checks.iter().map(|check| match &check.detail {
+        Some(detail) => format!("{}: {detail}\n", check.name),
+        None => format!("{}: ok\n", check.name),
+    });
+    let status = if health.status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, lines.collect())
+}
+
+async fn look(services: &Services) -> Health {
+    let link = services.upstream.status();
+    let (store, live) = tokio::join!(services.store.ping(), services.live.incarnation());
+    let unowned = link.logs.saturating_sub(link.owned);
+    let checks = vec![
+        check("edge", (!services.is_draining()).then_some(()).ok_or("is stopping")),
+        check("link", link.connected.then_some(()).ok_or("the broker is not connected")),
+        check("owners", (unowned == 0).then_some(()).ok_or(format!("{unowned} of {} logs without owner", link.logs))),
+        check("store", store),
+        check("live", live.map(drop)),
+    ];
+    let status = if checks.iter().all(|check| check.ok) { "ok" } else { "degraded" };
+    Health { status, checks }
+}
+
+fn check(name: &'static str, result: Result<(), impl ToString>) -> Check {
+    let detail = result.err().map(|error| error.to_string());
+    Check { name, ok: detail.is_none(), detail }
+}
+
+/// `/metrics`, for Prometheus.
+pub(crate) async fn metrics(
+    State(services): State<Arc<Services>>,
+) -> Result<([(HeaderName, String); 1], Vec<u8>), Problem> {
+    let encoder = TextEncoder::new();
+    let mut text = Vec::new();
+    encoder.encode(&services.prometheus.gather(), &mut text).map_err(|_| Problem::of(Code::Internal))?;
+    Ok(([(CONTENT_TYPE, encoder.format_type().to_owned())], text))
+}
+
+/// An agent who is here.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OnlineUser {
+    user: WireUser,
+    status: AgentStatus,
+}
+
+/// Who is here.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OnlineUsers {
+    /// Agents, at most 1000.
+    items: Vec<OnlineUser>,
+    /// Agents with a connection.
+    agents: u64,
+    /// Customers with a connection.
+    customers: u64,
+}
+
+/// Agents who are here, and how many customers.
+#[utoipa::path(get, path = "/api/system/online-users", tag = "system",
+    responses((status = 200, body = OnlineUsers), (status = "default", body = ProblemBody)))]
+pub(crate) async fn online_users(
+    State(services): State<Arc<Services>>,
+    access: Access<Agents>,
+) -> Result<Json<OnlineUsers>, Problem> {
+    let present = services.live.present(&access.tenant, None, LISTED).await?;
+    let counts = services.live.connection_counts(&access.tenant).await?;
+    let items = present.into_iter().map(|here| OnlineUser {
+        user: (&kefu_model::User::agent(here.agent)).into(),
+        status: from_live(here.status).into(),
+    });
+    let (agents, customers) = (counts.agents as u64, counts.customers as u64);
+    Ok(Json(OnlineUsers { items: items.collect(), agents, customers }))
+}
+
+/// Numbers of connections.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WebSocketStats {
+    /// Of the tenant, at all edges.
+    connections: u64,
+    agents: u64,
+    customers: u64,
+    /// Of this edge, all tenants.
+    edge_connections: u64,
+    edge_websocket: i64,
+    edge_sse: i64,
+    frames_out: u64,
+    followed_conversations: i64,
+}
+
+/// Numbers of connections.
+#[utoipa::path(get, path = "/api/stats/websocket", tag = "system",
+    responses((status = 200, body = WebSocketStats), (status = "default", body = ProblemBody)))]
+pub(crate) async fn websocket_stats(
+    State(services): State<Arc<Services>>,
+    access: Access<Overseers>,
+) -> Result<Json<WebSocketStats>, Problem> {
+    let counts = services.live.connection_counts(&access.tenant).await?;
+    let metrics = &services.metrics;
+    let open = |transport: &str| metrics.connections.with_label_values(&[transport]).get();
+    Ok(Json(WebSocketStats {
+        connections: counts.connections as u64,
+        agents: counts.agents as u64,
+        customers: counts.customers as u64,
+        edge_connections: services.places.taken() as u64,
+        edge_websocket: open("websocket"),
+        edge_sse: open("sse"),
+        frames_out: metrics.frames_out.get(),
+        followed_conversations: metrics.followed.get(),
+    }))
+}

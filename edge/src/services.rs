@@ -1,0 +1,165 @@
+//! What everything in the edge shares.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use kefu_live::{EdgeId, Live};
+use kefu_model::UserKind;
+use kefu_model::allocation::AgentStatus;
+use kefu_store::Store;
+use parking_lot::Mutex;
+use tokio_util::task::TaskTracker;
+
+use crate::assets::Assets;
+use crate::auth::{Admission, Auth, AuthError, Caller};
+use crate::config::EdgeConfig;
+use crate::edge::EdgeInfo;
+use crate::frame::Code;
+use crate::hub::Hub;
+use crate::machine::Settings;
+use crate::metrics::Metrics;
+use crate::presence::{PresenceKeeper, from_live};
+use crate::registry::RegistryKeeper;
+use crate::upstream::Upstream;
+
+/// Everything that a connection or a request may need.
+pub(crate) struct Services {
+    pub(crate) config: EdgeConfig,
+    pub(crate) machine: Settings,
+    pub(crate) info: EdgeInfo,
+    /// This life of this edge.
+    pub(crate) edge_id: EdgeId,
+    pub(crate) upstream: Arc<dyn Upstream>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) live: Arc<dyn Live>,
+    pub(crate) assets: Arc<dyn Assets>,
+    pub(crate) prometheus: prometheus::Registry,
+    pub(crate) metrics: Metrics,
+    pub(crate) auth: Auth,
+    pub(crate) hub: Hub,
+    pub(crate) presence: PresenceKeeper,
+    pub(crate) registry: RegistryKeeper,
+    /// Sockets, streams and what they started.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) places: Places,
+    pub(crate) opened: crate::sweep::Opened,
+    pub(crate) streams: crate::sse::Streams,
+    pub(crate) started: Instant,
+    pub(crate) draining: AtomicBool,
+    pub(crate) next_number: AtomicU64,
+}
+
+impl Services {
+    pub(crate) fn next_number(&self) -> u64 {
+        self.next_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Checks a credential for a connection: who it is, in which status, and a visitor's renewed token.
+    pub(crate) async fn admit(&self, token: &str, connection_id: &str) -> Result<Admission, AuthError> {
+        let caller = self.auth.authenticate(token).await.inspect_err(|error| {
+            self.metrics.auth_failures.with_label_values(&[error.reason()]).inc();
+        })?;
+        let renewed = self.auth.renewed(&caller, &self.config);
+        let status = match caller.user.kind {
+            UserKind::Agent => Some(self.status_of(&caller).await),
+            UserKind::Customer => None,
+        };
+        Ok(Admission { caller, connection_id: connection_id.to_owned(), status, renewed })
+    }
+
+    /// The status an agent chose, as far as anybody remembers; who comes without one is online.
+    pub(crate) async fn status_of(&self, caller: &Caller) -> AgentStatus {
+        if let Some(status) = self.presence.status(&caller.tenant, &caller.user.id) {
+            return status;
+        }
+        let found = self.live.presence(&caller.tenant, std::slice::from_ref(&caller.user.id)).await;
+        let presence = found.ok().and_then(|mut found| found.pop().flatten());
+        presence.map_or(AgentStatus::Online, |presence| from_live(presence.status))
+    }
+
+    /// Room for one more socket or stream of that address.
+    pub(crate) fn take_place(self: &Arc<Self>, address: IpAddr) -> Result<Place, Code> {
+        if self.is_draining() {
+            return Err(Code::Stopping);
+        }
+        self.places.take(address, &self.config)?;
+        Ok(Place { services: Arc::clone(self), address })
+    }
+}
+
+/// Sockets and streams in all and by address.
+#[derive(Default)]
+pub(crate) struct Places {
+    total: AtomicUsize,
+    by_address: Mutex<std::collections::HashMap<IpAddr, usize>>,
+}
+
+impl Places {
+    /// Sockets and streams now.
+    pub(crate) fn taken(&self) -> usize {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, address: IpAddr, config: &EdgeConfig) -> Result<(), Code> {
+        let mut by_address = self.by_address.lock();
+        let own = by_address.get(&address).copied().unwrap_or(0);
+        if self.taken() >= config.connections {
+            return Err(Code::EdgeFull);
+        }
+        if own >= config.connections_per_address {
+            return Err(Code::TooManyConnections);
+        }
+        by_address.insert(address, own + 1);
+        self.total.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn give_back(&self, address: IpAddr) {
+        let mut by_address = self.by_address.lock();
+        if let Some(own) = by_address.get_mut(&address) {
+            *own -= 1;
+            if *own == 0 {
+                by_address.remove(&address);
+            }
+        }
+        self.total.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A socket's or stream's place, given back when it is dropped.
+pub(crate) struct Place {
+    services: Arc<Services>,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.services.places.give_back(self.address);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_bounded_in_all_and_per_address_and_come_back() {
+        let config = EdgeConfig { connections: 3, connections_per_address: 2, ..EdgeConfig::default() };
+        let places = Places::default();
+        let (a, b): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        assert_eq!(places.take(a, &config), Ok(()));
+        assert_eq!(places.take(a, &config), Ok(()));
+        assert_eq!(places.take(a, &config), Err(Code::TooManyConnections));
+        assert_eq!(places.take(b, &config), Ok(()));
+        assert_eq!(places.take(b, &config), Err(Code::EdgeFull));
+        places.give_back(a);
+        assert_eq!(places.take(b, &config), Ok(()));
+        assert_eq!(places.taken(), 3);
+    }
+}
