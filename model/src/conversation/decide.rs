@@ -185,9 +185,7 @@ fn post(draft: &mut Draft, actor: &Actor, content: &Content, audience: Audience)
 }
 
 fn may_post(draft: &mut Draft, user: &User, role: Role, content: &Content, audience: Audience) -> Result<(), Refusal> {
-    if matches!(content, Content::System(_)) && !role.oversees() {
-        return Err(Refusal::RoleMayNot);
-    }
+    may_say(role, content)?;
     if audience == Audience::Staff && user.kind != UserKind::Agent {
         return Err(Refusal::RoleMayNot);
     }
@@ -202,6 +200,11 @@ fn may_post(draft: &mut Draft, user: &User, role: Role, content: &Content, audie
         begin_session(draft)?;
     }
     Ok(())
+}
+
+/// Notices in the name of the organisation are for those who oversee.
+fn may_say(role: Role, content: &Content) -> Result<(), Refusal> {
+    if matches!(content, Content::System(_)) && !role.oversees() { Err(Refusal::RoleMayNot) } else { Ok(()) }
 }
 
 fn begin_session(draft: &mut Draft) -> Result<(), Refusal> {
@@ -257,6 +260,9 @@ fn editable<'a>(draft: &'a Draft, actor: &Actor, seq: u64) -> Result<(&'a Editab
 
 fn edit(draft: &mut Draft, actor: &Actor, seq: u64, content: &Content) -> Result<(), Refusal> {
     content.validate()?;
+    if let Actor::User { role, .. } = actor {
+        may_say(*role, content)?;
+    }
     let (_, by) = editable(draft, actor, seq)?;
     draft.push(Event::Edited { message: seq, by, content: content.clone() });
     Ok(())
