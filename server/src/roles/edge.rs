@@ -1,1 +1,78 @@
 //! The edge, from the settings.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use kefu_edge::{Edge, EdgeConfig, EdgeHandles, EdgeInfo};
+use kefu_nats::LinkEvent;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{Ended, Parts, tenants};
+use crate::pages::Pages;
+use crate::settings::Settings;
+
+const MINUTE_MS: u64 = 60_000;
+const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
+
+/// Binds the edge and serves it as a task; answers the address it listens on.
+pub(super) async fn start(
+    parts: &Parts,
+    events: mpsc::Receiver<LinkEvent>,
+    tasks: &mut JoinSet<Ended>,
+    stop: CancellationToken,
+) -> anyhow::Result<SocketAddr> {
+    let handles = EdgeHandles {
+        link: parts.link.clone(),
+        events,
+        store: parts.store.clone(),
+        live: parts.live.clone(),
+        assets: Arc::new(Pages),
+        metrics: parts.registry.clone(),
+        info: EdgeInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: option_env!("KEFU_COMMIT").unwrap_or_default().to_owned(),
+            partitions: parts.deployment.partitions,
+            demo: parts.deployment.demo,
+        },
+    };
+    let config = config(&parts.settings, &parts.node)?;
+    let edge = Edge::bind(config, handles, parts.settings.server.listen).await.context("the edge")?;
+    let address = edge.address();
+    tasks.spawn(async move { ("edge", edge.serve(stop).await.map_err(Into::into)) });
+    Ok(address)
+}
+
+fn config(settings: &Settings, node: &str) -> anyhow::Result<EdgeConfig> {
+    let (server, auth, limits) = (&settings.server, &settings.auth, &settings.limits);
+    Ok(EdgeConfig {
+        node: node.to_owned(),
+        public_url: Some(server.public_url.clone()).filter(|url| !url.is_empty()),
+        allowed_origins: server.allowed_origins.clone(),
+        frame_ancestors: server.frame_ancestors.clone(),
+        trusted_proxies: server.trusted_proxies.clone(),
+        tenants: tenants(settings)?,
+        login_ttl_ms: auth.login_minutes * MINUTE_MS,
+        login_remember_ttl_ms: auth.remember_days * DAY_MS,
+        visitor_ttl_ms: auth.visitor_days * DAY_MS,
+        default_capacity: settings.allocation.default_capacity,
+        connections: limits.connections,
+        connections_per_user: limits.connections_per_user,
+        connections_per_address: limits.connections_per_address,
+        tcp_connections: limits.connections.saturating_add(limits.connections / 10),
+        frame_bytes: limits.frame_bytes,
+        frames_per_second: limits.frames_per_second,
+        frames_burst: limits.frames_burst,
+        outgoing_frames: limits.outgoing_frames,
+        outgoing_bytes: limits.outgoing_bytes,
+        requests_per_address_minute: limits.requests_per_address_minute,
+        requests_per_user_minute: limits.requests_per_user_minute,
+        visitors_per_address_minute: limits.visitors_per_address_minute,
+        logins_per_address_minute: limits.logins_per_address_minute,
+        login_failures: limits.login_failures,
+        login_lock_ms: limits.login_lock_minutes * MINUTE_MS,
+        ..EdgeConfig::default()
+    })
+}

@@ -1,0 +1,369 @@
+//! A small client of docs/protocol.md. It reads all the time, so a scenario waits on what the client knows.
+
+mod socket;
+mod stream;
+mod transcript;
+mod view;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::harness::scene::Person;
+use crate::harness::wait::WITHIN;
+
+pub use view::View;
+use view::Shared;
+
+/// What carries the frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Json,
+    Msgpack,
+    /// Server-Sent Events and POST.
+    Sse,
+}
+
+/// Commands that may be unanswered.
+const WINDOW: usize = 32;
+
+/// One client instance: a device with its outbox and what it has seen. It survives its connections.
+pub struct Client {
+    pub person: Person,
+    pub device: String,
+    address: String,
+    protocol: Protocol,
+    shared: Arc<Shared>,
+    up: Up,
+    outbox: BTreeMap<(String, u64), Value>,
+    attaches: u64,
+}
+
+/// The way up.
+enum Up {
+    Socket(socket::Socket),
+    Stream(stream::Stream),
+    Nowhere,
+}
+
+impl Client {
+    /// Connects with a new device and waits for `welcome`.
+    pub async fn connect(address: &str, person: &Person, protocol: Protocol) -> Self {
+        let mut client = Self::new(address, person, protocol);
+        client.reconnect().await;
+        client
+    }
+
+    /// A client without a connection.
+    pub fn new(address: &str, person: &Person, protocol: Protocol) -> Self {
+        Self {
+            person: person.clone(),
+            device: format!("d{:016x}", rand::random::<u64>()),
+            address: address.to_owned(),
+            protocol,
+            shared: Arc::new(Shared::default()),
+            up: Up::Nowhere,
+            outbox: BTreeMap::new(),
+            attaches: 0,
+        }
+    }
+
+    /// Opens a connection and waits for `welcome`.
+    pub async fn reconnect(&mut self) {
+        self.dial().await;
+        self.until("welcome", |view| view.welcome.clone()).await;
+    }
+
+    /// Opens a connection and says `hello`.
+    pub async fn dial(&mut self) {
+        self.dial_at("/ws").await;
+    }
+
+    /// Opens a connection at this address, if it is a socket, and says `hello`.
+    pub async fn dial_at(&mut self, path: &str) {
+        self.shared.update(View::begin);
+        let shared = Arc::clone(&self.shared);
+        self.up = match self.protocol {
+            Protocol::Sse => {
+                let stream = format!("/api/stream?device={}", self.device);
+                Up::Stream(stream::Stream::open(&self.person.api, &stream, shared).await)
+            }
+            protocol => Up::Socket(socket::Socket::open(&self.address, path, protocol, shared).await),
+        };
+        if self.protocol != Protocol::Sse {
+            let token = Some(&self.person.token).filter(|token| !token.is_empty());
+            self.send(json!({"t": "hello", "v": 1, "token": token, "device": self.device,
+                "client": "scenarios", "batch": true}));
+        }
+    }
+
+    /// Opens a socket and says nothing.
+    pub async fn open_silently(&mut self) {
+        self.shared.update(View::begin);
+        let shared = Arc::clone(&self.shared);
+        self.up = Up::Socket(socket::Socket::open(&self.address, "/ws", self.protocol, shared).await);
+    }
+
+    /// Reconnects, goes on from the cursors, and sends again what was not answered.
+    pub async fn resume(&mut self) {
+        self.reconnect().await;
+        let followed: Vec<String> = self.look(|view| view.conversations.keys().cloned().collect());
+        for conversation in followed {
+            self.attach(&conversation).await;
+        }
+        self.send_unanswered();
+    }
+
+    /// Reconnects and goes on from the cursor; should what was missed be too much to be told, from the history.
+    pub async fn resume_from_history(&mut self, conversation: &str) {
+        self.reconnect().await;
+        if self.attach(conversation).await["recovered"] == true {
+            let head = self.look(|view| view.conversations[conversation].state["rev"].as_u64());
+            self.until_rev(conversation, head.expect("a rev")).await;
+            return;
+        }
+        let api = self.person.api.clone();
+        let (items, attached) = loop {
+            let page = api.get(&format!("/api/v1/chat/messages?conversation_id={conversation}")).await.ok();
+            let items = api.whole_history(conversation).await;
+            let item = json!({"conversation": conversation, "epoch": page["epoch"], "rev": page["rev"]});
+            self.shared.update(|view| view.expect_from_history(conversation, &page, &items));
+            let attached = self.attach_item(item).await;
+            if attached["recovered"] == true {
+                break (items, attached);
+            }
+        };
+        assert!(!items.is_empty());
+        self.until_rev(conversation, attached["rev"].as_u64().expect("a rev")).await;
+    }
+
+    /// Forgets refusals after which the same is to be sent again, and counts them.
+    pub fn forget_retryable(&mut self) -> usize {
+        let mut forgotten = 0;
+        self.shared.update(|view| {
+            let before = view.answers.len();
+            view.answers.retain(|_, answer| answer["retryable"] != true);
+            forgotten = before - view.answers.len();
+        });
+        forgotten
+    }
+
+    /// Sends again what was not answered, in order.
+    pub fn send_unanswered(&mut self) {
+        let answered = self.look(|view| view.answers.keys().cloned().collect::<Vec<_>>());
+        let again: Vec<_> = self.outbox.iter().filter(|(key, _)| !answered.contains(key)).collect();
+        for ((conversation, n), body) in again {
+            self.send(json!({"t": "command", "conversation": conversation, "n": n, "body": body}));
+        }
+    }
+
+    /// The connection breaks off, without a word.
+    pub async fn cut(&mut self) {
+        match std::mem::replace(&mut self.up, Up::Nowhere) {
+            Up::Socket(socket) => socket.cut().await,
+            Up::Stream(stream) => stream.cut(),
+            Up::Nowhere => {}
+        }
+    }
+
+    /// Stops or goes on reading the socket.
+    pub fn read_on(&self, on: bool) {
+        match &self.up {
+            Up::Socket(socket) => socket.read_on(on),
+            _ => panic!("only a socket can be left unread"),
+        }
+    }
+
+    /// Sends any frame.
+    pub fn send(&self, frame: Value) {
+        match &self.up {
+            Up::Socket(socket) => socket.send(frame),
+            Up::Stream(stream) => stream.send(frame),
+            Up::Nowhere => panic!("there is no connection"),
+        }
+    }
+
+    /// Sends any text as a message.
+    pub fn send_text(&self, text: &str) {
+        match &self.up {
+            Up::Socket(socket) => socket.send_text(text),
+            _ => panic!("only a socket takes any text"),
+        }
+    }
+
+    /// Follows a conversation, from the cursor if there is one, and answers the item of `attached`.
+    pub async fn attach(&mut self, conversation: &str) -> Value {
+        let cursor = self.look(|view| view.conversations.get(conversation).map(|known| (known.epoch, known.rev())));
+        let item = match cursor {
+            Some((epoch, rev)) => json!({"conversation": conversation, "epoch": epoch, "rev": rev}),
+            None => json!({"conversation": conversation}),
+        };
+        self.attach_item(item).await
+    }
+
+    /// Follows a conversation as the item says.
+    pub async fn attach_item(&mut self, item: Value) -> Value {
+        self.attaches += 1;
+        let id = self.attaches;
+        let conversation = item["conversation"].as_str().expect("a conversation").to_owned();
+        self.send(json!({"t": "attach", "id": id, "items": [item]}));
+        self.until("attached", |view| view.attached(id, &conversation)).await
+    }
+
+    /// Follows a conversation from its beginning, with everything in it. A deployment's first epoch is 1.
+    pub async fn attach_from_start(&mut self, conversation: &str) -> Value {
+        let start = json!({"conversation": conversation, "epoch": 1, "rev": 0});
+        self.shared.update(|view| view.expect_from_start(conversation, &start));
+        self.attach_item(start).await
+    }
+
+    /// Waits until the user was added to a conversation, and follows it from its beginning.
+    pub async fn attach_added(&mut self, conversation: &str) {
+        self.until("added", |view| view.was_added(conversation).then_some(())).await;
+        self.attach_from_start(conversation).await;
+    }
+
+    /// Sends a command under the next number, and answers the number.
+    pub fn command(&mut self, conversation: &str, body: Value) -> u64 {
+        let n = self.outbox.range(range_of(conversation)).count() as u64 + 1;
+        self.outbox.insert((conversation.to_owned(), n), body.clone());
+        if !matches!(self.up, Up::Nowhere) {
+            self.send(json!({"t": "command", "conversation": conversation, "n": n, "body": body}));
+        }
+        n
+    }
+
+    /// Sends a command under a number of the caller's choice and waits for its answer.
+    pub async fn command_as(&mut self, conversation: &str, n: u64, body: Value) -> Value {
+        let key = (conversation.to_owned(), n);
+        self.shared.update(|view| {
+            view.answers.remove(&key);
+        });
+        self.send(json!({"t": "command", "conversation": conversation, "n": n, "body": body}));
+        self.answer(conversation, n).await
+    }
+
+    /// The answer to a command: `ack` or `rejected`.
+    pub async fn answer(&self, conversation: &str, n: u64) -> Value {
+        let key = (conversation.to_owned(), n);
+        self.until("an answer", |view| view.answers.get(&key).cloned()).await
+    }
+
+    /// Sends a command and waits for its answer.
+    pub async fn ask(&mut self, conversation: &str, body: Value) -> Value {
+        let n = self.command(conversation, body);
+        self.answer(conversation, n).await
+    }
+
+    /// Says something and waits for the `ack`.
+    pub async fn say(&mut self, conversation: &str, text: &str) -> Value {
+        let answer = self.ask(conversation, message(text)).await;
+        assert_eq!(answer["t"], "ack", "{answer}");
+        answer
+    }
+
+    /// Waits until there is room for one more unanswered command.
+    pub async fn until_room(&self) {
+        let sent = self.outbox.len();
+        self.until("room for a command", |view| (sent < view.answers.len() + WINDOW).then_some(())).await;
+    }
+
+    /// Waits until every command was answered.
+    pub async fn until_answered(&self) {
+        let keys: Vec<_> = self.outbox.keys().cloned().collect();
+        self.until("all answers", |view| keys.iter().all(|key| view.answers.contains_key(key)).then_some(())).await;
+    }
+
+    /// Everything this client ever sent, with the answers it has.
+    pub fn answered(&self) -> Vec<(String, Value, Option<Value>)> {
+        let answers = self.look(|view| view.answers.clone());
+        let entry = |(key, body): (&(String, u64), &Value)| (key.0.clone(), body.clone(), answers.get(key).cloned());
+        self.outbox.iter().map(entry).collect()
+    }
+
+    /// Sets the agent's status and waits until allocation and everybody know.
+    pub async fn set_status(&self, status: &str) {
+        let before = self.look(|view| view.frames.len());
+        self.send(json!({"t": "status", "status": status}));
+        let own = json!({"type": self.person.kind, "id": self.person.id});
+        let told = json!({"t": "presence", "user": own, "status": status});
+        self.until("presence", |view| view.frames[before..].contains(&told).then_some(())).await;
+    }
+
+    /// Waits until allocation knows that this agent is online. Whether it knew already cannot be seen, so it is told
+    /// something else first.
+    pub async fn until_online(&self) {
+        self.set_status("busy").await;
+        self.set_status("online").await;
+    }
+
+    /// Waits until the conversation's session has an agent, and answers their id.
+    pub async fn until_assigned(&self, conversation: &str) -> String {
+        self.until("an agent", |view| view.agent_of(conversation)).await
+    }
+
+    /// Waits until these texts, in this order, are all the messages that are seen of a conversation.
+    pub async fn until_texts(&self, conversation: &str, texts: &[&str]) {
+        self.until(&format!("the texts {texts:?}"), |view| (view.texts(conversation) == texts).then_some(())).await;
+    }
+
+    /// Waits until the client has this event.
+    pub async fn until_rev(&self, conversation: &str, rev: u64) {
+        self.until(&format!("rev {rev}"), |view| (view.conversations.get(conversation)?.rev() >= rev).then_some(()))
+            .await;
+    }
+
+    /// Waits until the connection is over, and answers with which number.
+    pub async fn until_closed(&self) -> u16 {
+        self.until("the close", |view| view.closed).await
+    }
+
+    /// The client's support conversation.
+    pub fn support(&self) -> String {
+        assert!(!self.person.support.is_empty(), "only customers have one");
+        self.person.support.clone()
+    }
+
+    /// Looks at what is known.
+    pub fn look<T>(&self, look: impl FnOnce(&View) -> T) -> T {
+        self.shared.look(look)
+    }
+
+    /// Waits until something is known.
+    pub async fn until<T>(&self, what: &str, look: impl FnMut(&View) -> Option<T>) -> T {
+        self.until_within(WITHIN, what, look).await
+    }
+
+    /// Waits until something is known, for so long at most.
+    pub async fn until_within<T>(&self, limit: Duration, what: &str, mut look: impl FnMut(&View) -> Option<T>) -> T {
+        let mut changes = self.shared.changes();
+        let deadline = Instant::now() + limit;
+        loop {
+            changes.mark_unchanged();
+            if let Some(found) = self.look(|view| view.checked(&mut look)) {
+                return found;
+            }
+            if tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
+                let last = self.look(View::last_frames);
+                panic!("{}: not within {limit:?}: {what}. The last frames:\n{last}", self.person.id);
+            }
+        }
+    }
+}
+
+/// A text message.
+pub fn message(text: &str) -> Value {
+    json!({"type": "message", "content": {"type": "text", "text": text}})
+}
+
+/// A private note.
+pub fn note(text: &str) -> Value {
+    json!({"type": "message", "content": {"type": "text", "text": text}, "audience": "staff"})
+}
+
+fn range_of(conversation: &str) -> std::ops::RangeInclusive<(String, u64)> {
+    (conversation.to_owned(), 0)..=(conversation.to_owned(), u64::MAX)
+}

@@ -1,0 +1,197 @@
+//! The real binary, as a process of the test's own.
+
+use std::fs::{File, OpenOptions};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::api::Api;
+use super::wait::{eventually, eventually_within};
+
+/// How long a start may take on a busy machine.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+/// Ports are taken below those that connections get by themselves.
+const FIRST_PORT: u16 = 12_000;
+const PORTS: u16 = 20_000;
+
+/// A kefu process with a data folder of its own. It can be killed and started again at the same address; it is killed
+/// when it is dropped, and if the test fails, what it printed is shown.
+pub struct Kefu {
+    child: Option<Child>,
+    port: u16,
+    folder: TempDir,
+    flags: Vec<String>,
+    variables: Vec<(String, String)>,
+}
+
+impl Kefu {
+    /// Starts it and waits until it is ready.
+    pub async fn start(flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut kefu = Self {
+            child: None,
+            port: free_port(),
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            flags: flags.iter().map(ToString::to_string).collect(),
+            variables: variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+        };
+        kefu.start_again().await;
+        kefu
+    }
+
+    /// Starts it again at the same address, with the same data.
+    pub async fn start_again(&mut self) {
+        self.spawn();
+        self.wait_until_ready().await;
+    }
+
+    /// Starts it without waiting.
+    fn spawn(&mut self) {
+        assert!(self.child.is_none(), "it runs already");
+        let log = OpenOptions::new().create(true).append(true).open(self.log()).expect("the log can be written");
+        let data = self.data_dir();
+        let mut command = binary();
+        command.args(&self.flags).arg("--listen").arg(self.address()).arg("--data-dir").arg(data);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let errors = log.try_clone().expect("a second handle");
+        command.stdin(Stdio::null()).stdout(log).stderr(errors);
+        self.child = Some(command.spawn().expect("kefu starts"));
+    }
+
+    async fn wait_until_ready(&mut self) {
+        let api = Api::new(&self.url());
+        eventually_within(READY_WITHIN, "kefu is ready", async || {
+            if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().expect("its state")) {
+                panic!("kefu ended: {status}");
+            }
+            (api.try_get("/readyz").await? == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Asks it to stop, as `systemd` and `docker` do.
+    pub fn terminate(&self) {
+        let pid = self.child.as_ref().expect("it runs").id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("it runs");
+        let ended = eventually("kefu ended", async || child.try_wait().expect("its state")).await;
+        ended
+    }
+
+    /// Where it serves.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where its data is.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// What it has printed.
+    pub fn output(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    /// The one-time password of the first admin.
+    pub fn admin_password(&self) -> String {
+        let output = self.output();
+        let (_, rest) = output.split_once("one-time password: ").expect("the first start tells a password");
+        rest.split_whitespace().next().expect("a password").to_owned()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("output")
+    }
+}
+
+impl Drop for Kefu {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            println!("---- what kefu printed ----\n{}---- end ----", self.output());
+        }
+    }
+}
+
+/// The binary, with nothing of our environment but what it needs.
+pub fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kefu"));
+    command.env_clear().env("RUST_BACKTRACE", "1").env("KEFU_LOG__FILTER", "info");
+    command
+}
+
+/// What a finished command said.
+pub struct Said {
+    pub success: bool,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs a command of the binary to its end.
+pub async fn run(arguments: &[&str], input: &str) -> Said {
+    run_with(arguments, &[], input).await
+}
+
+/// Runs a command of the binary to its end, with variables.
+pub async fn run_with(arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Said {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = |name: &str| folder.path().join(name);
+    std::fs::write(file("in"), input).expect("the input");
+    let open = |path: PathBuf| File::create(path).expect("a file");
+    let mut command = binary();
+    command.args(arguments).current_dir(folder.path()).envs(variables.iter().copied());
+    command.stdin(File::open(file("in")).expect("the input")).stdout(open(file("out"))).stderr(open(file("err")));
+    let mut child = Reaped(command.spawn().expect("kefu starts"));
+    let status = eventually("the command ended", async || child.0.try_wait().expect("its state")).await;
+    Said { success: status.success(), stdout: text(&file("out")), stderr: text(&file("err")) }
+}
+
+struct Reaped(Child);
+
+impl Drop for Reaped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// A port that nobody listens on and that no outgoing connection is given. Tests run as threads of one process; where
+/// several processes run, each begins elsewhere.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() * 97 % u32::from(PORTS)).expect("small");
+    for _ in 0..PORTS {
+        let offset = (start + NEXT.fetch_add(1, Ordering::Relaxed) % PORTS) % PORTS;
+        let port = FIRST_PORT + offset;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free");
+}

@@ -1,0 +1,150 @@
+//! A deployment with people.
+
+use kefu_nats::testing::NatsServer;
+use serde_json::{Value, json};
+
+use super::api::Api;
+use super::kefu::Kefu;
+use crate::client::{Client, Protocol};
+
+/// What the log is kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broker {
+    Embedded,
+    Nats,
+}
+
+/// A running deployment, and its first admin.
+pub struct Scene {
+    pub kefu: Kefu,
+    pub admin: Person,
+    pub nats: Option<NatsServer>,
+}
+
+/// Somebody with a credential.
+#[derive(Clone)]
+pub struct Person {
+    pub id: String,
+    /// `kefu` or `kehu`.
+    pub kind: &'static str,
+    pub token: String,
+    pub api: Api,
+    /// A customer's support conversation.
+    pub support: String,
+}
+
+/// Of every agent.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// Limits by address would hit the test itself: everybody comes from here.
+const ROOM_FOR_ALL: [(&str, &str); 4] = [
+    ("KEFU_LIMITS__REQUESTS_PER_ADDRESS_MINUTE", "1000000"),
+    ("KEFU_LIMITS__REQUESTS_PER_USER_MINUTE", "1000000"),
+    ("KEFU_LIMITS__VISITORS_PER_ADDRESS_MINUTE", "100000"),
+    ("KEFU_LIMITS__LOGINS_PER_ADDRESS_MINUTE", "100000"),
+];
+
+impl Scene {
+    /// A deployment with the default settings.
+    pub async fn start(broker: Broker) -> Self {
+        Self::start_with(broker, &[]).await
+    }
+
+    /// A deployment with some settings changed.
+    pub async fn start_with(broker: Broker, settings: &[(&str, &str)]) -> Self {
+        let nats = (broker == Broker::Nats).then(NatsServer::start);
+        let url = nats.as_ref().map(NatsServer::url);
+        let mut variables = ROOM_FOR_ALL.to_vec();
+        variables.extend(url.as_deref().map(|url| ("KEFU_NATS__URL", url)));
+        variables.extend(settings);
+        let kefu = Kefu::start(&[], &variables).await;
+        let admin = log_in(&Api::new(&kefu.url()), "admin", &kefu.admin_password()).await;
+        Self { kefu, admin, nats }
+    }
+
+    /// Calls without a credential.
+    pub fn api(&self) -> Api {
+        Api::new(&self.kefu.url())
+    }
+
+    /// A new agent, logged in, without a socket.
+    pub async fn agent(&self, username: &str, capacity: u64) -> Person {
+        self.staff(username, "agent", capacity).await
+    }
+
+    /// A new member of staff, logged in, without a socket.
+    pub async fn staff(&self, username: &str, role: &str, capacity: u64) -> Person {
+        let body = json!({"username": username, "name": format!("Agent {username}"), "role": role,
+            "password": PASSWORD, "capacity": capacity});
+        self.admin.api.post("/api/users", body).await.ok();
+        log_in(&self.api(), username, PASSWORD).await
+    }
+
+    /// A new visitor, without a socket.
+    pub async fn visitor(&self) -> Person {
+        visitor(&self.api()).await
+    }
+
+    /// A connection of somebody.
+    pub async fn connect(&self, person: &Person) -> Client {
+        Client::connect(&self.kefu.address(), person, Protocol::Json).await
+    }
+
+    /// A new agent with a socket, who gets sessions from now on.
+    pub async fn online_agent(&self, username: &str, capacity: u64) -> Client {
+        let client = self.connect(&self.agent(username, capacity).await).await;
+        client.until_online().await;
+        client
+    }
+
+    /// A new visitor with a socket that follows their support conversation.
+    pub async fn connected_visitor(&self) -> Client {
+        let mut client = self.connect(&self.visitor().await).await;
+        client.attach(&client.support()).await;
+        client
+    }
+
+    /// A visitor's conversation with an agent.
+    pub async fn chat(&self) -> Chat {
+        let mut agent = self.online_agent("mei", 5).await;
+        let mut visitor = self.connected_visitor().await;
+        let id = visitor.support();
+        visitor.say(&id, "hello").await;
+        visitor.until_assigned(&id).await;
+        agent.attach_added(&id).await;
+        Chat { agent, visitor, id }
+    }
+}
+
+/// Two people in a conversation whose session is active; both follow it.
+pub struct Chat {
+    pub agent: Client,
+    pub visitor: Client,
+    pub id: String,
+}
+
+/// A visitor's first contact.
+pub async fn visitor(api: &Api) -> Person {
+    let body = api.post("/api/kehu/session", json!({})).await.ok();
+    let token = text(&body, "visitor_token");
+    Person {
+        id: text(&body, "user_id"),
+        kind: "kehu",
+        api: api.with(&token),
+        support: text(&body, "support_conversation"),
+        token,
+    }
+}
+
+/// Logs an agent in.
+pub async fn log_in(api: &Api, username: &str, password: &str) -> Person {
+    let body = api.post("/api/kefu/login", json!({"username": username, "password": password})).await.ok();
+    let token = text(&body, "session_token");
+    Person { id: text(&body["user"], "id"), kind: "kefu", api: api.with(&token), token, support: String::new() }
+}
+
+/// A field that must be there.
+#[track_caller]
+pub fn text(value: &Value, field: &str) -> String {
+    value[field].as_str().unwrap_or_else(|| panic!("no text {field} in {value}")).to_owned()
+}

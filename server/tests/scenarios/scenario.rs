@@ -1,0 +1,22 @@
+//! The scenarios, by theme.
+
+pub mod agents_gone;
+pub mod allocation;
+pub mod answers;
+pub mod carriers;
+pub mod connections;
+pub mod corrections;
+pub mod credentials;
+pub mod description;
+pub mod devices;
+pub mod isolation;
+pub mod logins;
+pub mod notes;
+pub mod problems;
+pub mod restart;
+pub mod resume;
+pub mod sessions;
+pub mod slow_reader;
+pub mod stop;
+pub mod unread;
+pub mod users;
