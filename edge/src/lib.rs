@@ -23,6 +23,8 @@ mod rest;
 mod services;
 mod sse;
 mod sweep;
+#[cfg(test)]
+mod testing;
 mod upstream;
 mod ws;
 mod ws_guard;

@@ -39,7 +39,7 @@ pub(crate) struct Settings {
 }
 
 /// What reaches a connection.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Input {
     /// A frame from the client.
     Frame(ClientFrame),

@@ -149,12 +149,10 @@ fn poll_socket<S: AsyncRead + AsyncWrite + Unpin>(
     cx: &mut Context<'_>,
     read: bool,
 ) -> Poll<Happened> {
-    loop {
-        match poll_write(connection, guard, cx) {
-            Poll::Ready(Ok(None)) | Poll::Pending => break,
-            Poll::Ready(Ok(Some(code))) => return Poll::Ready(Happened::Closed(code)),
-            Poll::Ready(Err(_)) => return Poll::Ready(Happened::Gone),
-        }
+    match poll_write(connection, guard, cx) {
+        Poll::Ready(Ok(None)) | Poll::Pending => {}
+        Poll::Ready(Ok(Some(code))) => return Poll::Ready(Happened::Closed(code)),
+        Poll::Ready(Err(_)) => return Poll::Ready(Happened::Gone),
     }
     if !read {
         return Poll::Pending;
@@ -269,11 +267,9 @@ fn code_of(violation: Violation) -> Code {
 async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(connection: &Arc<Connection>, mut guard: Guard<S>, code: Code) {
     connection.input(Input::Close(code));
     let parting = async {
-        loop {
-            match poll_fn(|cx| Poll::Ready(connection.mailbox.take(cx, WRITE_BYTES, WRITE_FRAMES))).await {
-                Mail::Frames(frames) => queue_frames(connection, &mut guard, &frames),
-                Mail::Closed(_) | Mail::Nothing => break,
-            }
+        let mut take = async || poll_fn(|cx| Poll::Ready(connection.mailbox.take(cx, WRITE_BYTES, WRITE_FRAMES))).await;
+        while let Mail::Frames(frames) = take().await {
+            queue_frames(connection, &mut guard, &frames);
         }
         guard.queue_close(code.close_number(), code.title());
         if poll_fn(|cx| guard.poll_flush(cx)).await.is_err() {

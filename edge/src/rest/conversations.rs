@@ -117,7 +117,7 @@ fn add_unarchived(services: &Services, caller: &Caller, items: &mut Vec<Conversa
             items.push(item_from(caller, epoch, &state));
         }
     }
-    items.sort_by(|a, b| b.updated_at.cmp(&a.updated_at));
+    items.sort_by_key(|item| std::cmp::Reverse(item.updated_at));
 }
 
 /// A conversation with more events than this is in the archive, only further down the list.

@@ -1,0 +1,196 @@
+//! Doubles for tests: an upstream that only remembers, and an edge around it.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kefu_live::{Live, MemoryLive};
+use kefu_model::allocation::{AgentStatus, AllocationAnswer, AllocationCommand};
+use kefu_model::command::Answer;
+use kefu_model::{
+    At, Command, Conversation, ConversationId, Name, Refusal, Role, TenantId, User, UserId,
+};
+use kefu_nats::link::{AttachRequest, LinkStatus, OnAnswer};
+use kefu_nats::notice::Notice;
+use kefu_nats::view::{AllocationView, Snapshot};
+use kefu_store::{SqliteConfig, SqliteStore, Store};
+use parking_lot::Mutex;
+use tempfile::TempDir;
+
+use crate::assets::{Asset, Assets};
+use crate::auth::{Admission, Caller, Credential};
+use crate::config::{EdgeConfig, TenantConfig};
+use crate::connection::{Arrival, Connection, Mail, Transport};
+use crate::edge::{EdgeInfo, Parts, assemble};
+use crate::frame::{ClientFrame, Codec, ServerFrame};
+use crate::machine::Input;
+use crate::services::Services;
+use crate::upstream::Upstream;
+
+/// An upstream that remembers what it was asked.
+#[derive(Default)]
+pub(crate) struct FakeUpstream {
+    pub(crate) submitted: Mutex<Vec<(Command, OnAnswer)>>,
+    pub(crate) attached: Mutex<Vec<AttachRequest>>,
+    pub(crate) detached: Mutex<Vec<ConversationId>>,
+    pub(crate) notices: Mutex<Vec<Notice>>,
+    pub(crate) allocations: Mutex<Vec<AllocationCommand>>,
+    pub(crate) snapshots: Mutex<HashMap<ConversationId, Arc<Snapshot>>>,
+}
+
+#[async_trait]
+impl Upstream for FakeUpstream {
+    fn submit(&self, command: &Command, on_answer: OnAnswer) {
+        self.submitted.lock().push((command.clone(), on_answer));
+    }
+
+    async fn ask(&self, _: &Command, _: Duration) -> Answer {
+        Answer::refused(Refusal::NoAnswer)
+    }
+
+    fn attach(&self, requests: Vec<AttachRequest>) {
+        self.attached.lock().extend(requests);
+    }
+
+    fn detach(&self, _: &TenantId, conversation: ConversationId) {
+        self.detached.lock().push(conversation);
+    }
+
+    async fn snapshot(&self, tenant: &TenantId, conversation: ConversationId) -> Result<Arc<Snapshot>, Refusal> {
+        let known = self.snapshots.lock().get(&conversation).cloned();
+        let absent = Snapshot { epoch: 1, conversation: Conversation::absent(tenant.clone(), conversation) };
+        Ok(known.unwrap_or_else(|| Arc::new(absent)))
+    }
+
+    async fn allocation(&self, _: &TenantId, command: &AllocationCommand) -> AllocationAnswer {
+        self.allocations.lock().push(command.clone());
+        AllocationAnswer::Done
+    }
+
+    async fn allocation_view(&self, _: &TenantId) -> Result<AllocationView, Refusal> {
+        Ok(AllocationView::default())
+    }
+
+    async fn notify(&self, notice: &Notice) {
+        self.notices.lock().push(notice.clone());
+    }
+
+    fn status(&self) -> LinkStatus {
+        LinkStatus { connected: true, owned: 1, logs: 1, archive_lag_records: 0 }
+    }
+}
+
+struct NoAssets;
+
+impl Assets for NoAssets {
+    fn get(&self, path: &str) -> Option<Asset> {
+        let page = Asset { bytes: "<p>".into(), mime: "text/html; charset=utf-8".into(), immutable: false };
+        let hashed = Asset { immutable: true, ..page.clone() };
+        match path {
+            "index.html" | "kefu/index.html" | "kehu/index.html" => Some(page),
+            "assets/app-1a2b.js" => Some(hashed),
+            _ => None,
+        }
+    }
+}
+
+/// An edge with doubles.
+pub(crate) struct TestEdge {
+    pub(crate) services: Arc<Services>,
+    pub(crate) upstream: Arc<FakeUpstream>,
+    pub(crate) notices: tokio::sync::mpsc::Receiver<Notice>,
+    _folder: TempDir,
+}
+
+pub(crate) fn tenant() -> TenantId {
+    TenantId::new("default").unwrap()
+}
+
+/// A configuration with one tenant.
+pub(crate) fn config() -> EdgeConfig {
+    EdgeConfig {
+        tenants: vec![TenantConfig {
+            tenant: tenant(),
+            site_key: "default".into(),
+            identity_secret: Some("0123456789abcdef0123456789abcdef".to_owned().into()),
+            identity_audience: "kefu".into(),
+        }],
+        public_url: Some("https://chat.example.org".into()),
+        ..EdgeConfig::default()
+    }
+}
+
+impl TestEdge {
+    pub(crate) fn new(config: EdgeConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(&SqliteConfig::new(folder.path().join("kefu.db"))).unwrap());
+        let live: Arc<dyn Live> = Arc::new(MemoryLive::new(1));
+        let upstream = Arc::new(FakeUpstream::default());
+        let prometheus = prometheus::Registry::new();
+        let parts = Parts { store, live, assets: Arc::new(NoAssets), prometheus, info: EdgeInfo::default() };
+        let (services, notices) = assemble(config, parts, upstream.clone(), b"a secret of the deployment").unwrap();
+        Self { services, upstream, notices, _folder: folder }
+    }
+
+    /// A connection that was welcomed.
+    pub(crate) async fn connect(&self, caller: Caller) -> Arc<Connection> {
+        let admission = Admission {
+            status: caller.is_agent().then_some(AgentStatus::Online),
+            caller,
+            connection_id: "c".into(),
+            renewed: None,
+        };
+        let arrival = Arrival { admission: Some(Box::new(admission)), ..Arrival::default() };
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let connection = Connection::new(&self.services, Transport::WebSocket, Codec::Json, address, arrival);
+        let device = format!("device-{}", connection.number);
+        let hello = ClientFrame::Hello { v: 1, token: None, device, client: None, batch: false };
+        connection.input(Input::Frame(hello));
+        for _ in 0..1_000 {
+            if !frames(&connection).is_empty() {
+                return connection;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        panic!("no welcome");
+    }
+}
+
+/// The frames queued to a connection.
+pub(crate) fn frames(connection: &Connection) -> Vec<ServerFrame> {
+    match connection.mailbox.take(&Context::from_waker(Waker::noop()), usize::MAX, usize::MAX) {
+        Mail::Frames(frames) => frames.iter().map(|frame| serde_json::from_slice(frame).unwrap()).collect(),
+        Mail::Closed(_) | Mail::Nothing => Vec::new(),
+    }
+}
+
+pub(crate) fn agent(id: &str, role: Role) -> Caller {
+    Caller {
+        tenant: tenant(),
+        user: User::agent(UserId::new(id).unwrap()),
+        role,
+        name: Name::new(id).ok(),
+        capacity: Some(5),
+        credential: Credential::Login {
+            hash: [7; 32],
+            expires_at: At(u64::MAX),
+            remember: false,
+            last_seen_at: crate::clock::now(),
+        },
+    }
+}
+
+pub(crate) fn customer(id: &str) -> Caller {
+    Caller {
+        tenant: tenant(),
+        user: User::customer(UserId::new(id).unwrap()),
+        role: Role::Customer,
+        name: None,
+        capacity: None,
+        credential: Credential::Visitor { issued_at: At(0), expires_at: At(u64::MAX) },
+    }
+}
