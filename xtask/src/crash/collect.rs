@@ -21,12 +21,13 @@ pub async fn before_restart(
     kefu: &Kefu,
     visitors: &[Person],
     agents: &[Person],
+    journals: &[SharedJournal],
     observations: &mut Observations,
 ) -> Result<()> {
     for visitor in visitors {
         let conversation = conversation_of(visitor);
         let rest = kefu.rest().with_token(&visitor.token);
-        let history = settled_history(&rest, "history by page", conversation, Paging::ByPage).await?;
+        let history = settled_history(&rest, "history by page", conversation, Paging::ByPage, journals).await?;
         observations.histories.push(history);
         for agent in agents {
             let rest = kefu.rest().with_token(&agent.token);
@@ -52,7 +53,7 @@ pub async fn after_restart(
         let conversation = conversation_of(visitor);
         let rest = kefu.rest().with_token(&visitor.token);
         let source = "history by cursor after a restart";
-        let history = settled_history(&rest, source, conversation, Paging::ByCursor).await?;
+        let history = settled_history(&rest, source, conversation, Paging::ByCursor, journals).await?;
         let head = history.seq;
         observations.histories.push(history);
         let told = highest_mark(journals, conversation, &visitor.user());
@@ -72,17 +73,21 @@ fn highest_mark(journals: &[SharedJournal], conversation: &str, user: &str) -> u
     journals.iter().filter_map(|journal| journal.lock().marks.get(&key).copied()).max().unwrap_or(0)
 }
 
-/// Reads until the rows have caught up with the numbers that come with them.
-async fn settled_history(rest: &Rest, source: &str, conversation: &str, paging: Paging) -> Result<History> {
+/// Reads until the rows have caught up with what clients saw.
+async fn settled_history(
+    rest: &Rest,
+    source: &str,
+    conversation: &str,
+    paging: Paging,
+    journals: &[SharedJournal],
+) -> Result<History> {
     let started = Instant::now();
-    loop {
-        let history = until_ok(|| rest.history(source, conversation, false, paging)).await?;
-        let last = history.entries.iter().filter_map(|entry| entry.seq).max().unwrap_or(0);
-        if last == history.seq || started.elapsed() > LIMIT {
-            return Ok(history);
-        }
+    let position = |journal: &SharedJournal| journal.lock().positions.get(conversation).copied().flatten();
+    let head = journals.iter().filter_map(position).max().unwrap_or(0);
+    while until_ok(|| rest.last_page(conversation)).await?.rev < head && started.elapsed() < LIMIT {
         sleep(AGAIN).await;
     }
+    until_ok(|| rest.history(source, conversation, false, paging)).await
 }
 
 /// The member's list may lag like the rows: waits for the head and the mark.

@@ -102,7 +102,10 @@ impl Rest {
 
     /// All pages of a conversation's history. Agents are told only what was said while they were members.
     pub async fn history(&self, source: &str, conversation: &str, staff: bool, paging: Paging) -> Result<History> {
-        let mut page = self.last_page(conversation).await?;
+        let mut page = match paging {
+            Paging::ByPage => self.page(conversation, "&page=1").await?,
+            Paging::ByCursor => self.last_page(conversation).await?,
+        };
         let (rev, seq) = (page.rev, page.seq);
         let mut pages = Vec::new();
         for number in 2..PAGES {

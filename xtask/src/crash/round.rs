@@ -132,7 +132,8 @@ impl Round {
         self.phase.send_replace(Phase::Quiet);
         self.until_quiet().await;
         let mut observations = Observations::default();
-        collect::before_restart(&self.kefu, &self.visitors, &self.agents, &mut observations).await?;
+        let journals = self.journals();
+        collect::before_restart(&self.kefu, &self.visitors, &self.agents, &journals, &mut observations).await?;
         self.restart_with_newcomers().await?;
         collect::after_restart(&self.kefu, &self.visitors, &self.journals(), &mut observations).await?;
         self.phase.send_replace(Phase::Stop);

@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::reference::Reference;
-use crate::crash::observed::{Entry, History, Observations, Transcript};
+use crate::crash::observed::{History, Observations, Transcript};
 
 pub fn check(observed: &Observations, reference: &Reference<'_>, faults: &mut Vec<Fault>) {
     for transcript in &observed.transcripts {

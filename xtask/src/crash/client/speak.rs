@@ -13,6 +13,8 @@ use crate::crash::outbox::Due;
 
 /// Commands without an answer beyond which a client waits; the server allows 32.
 const IN_FLIGHT: usize = 16;
+/// Commands that are written at once.
+const BURST: std::ops::Range<u32> = 1..6;
 const NOTES: f64 = 0.15;
 const ENDS: f64 = 0.004;
 const ASKED_AGAIN: f64 = 0.03;
@@ -61,13 +63,19 @@ impl Client {
             return;
         }
         let Some(conversation) = self.somewhere() else { return };
-        if self.outboxes.get(&conversation).is_some_and(|outbox| outbox.unanswered() >= IN_FLIGHT) {
+        for _ in 0..self.rng.random_range(BURST) {
+            self.write_one(&conversation);
+        }
+    }
+
+    fn write_one(&mut self, conversation: &str) {
+        if self.outboxes.get(conversation).is_some_and(|outbox| outbox.unanswered() >= IN_FLIGHT) {
             return;
         }
         self.written += 1;
         let wanted = self.wish();
         let command = Command {
-            conversation: conversation.clone(),
+            conversation: conversation.to_owned(),
             sender: self.person.user(),
             lane: self.device.clone(),
             order: self.written,
@@ -75,7 +83,7 @@ impl Client {
             answers: Vec::new(),
         };
         let index = self.journal.lock().note_command(command);
-        self.outboxes.entry(conversation).or_default().push(index);
+        self.outboxes.entry(conversation.to_owned()).or_default().push(index);
     }
 
     fn somewhere(&mut self) -> Option<String> {
