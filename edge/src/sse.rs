@@ -164,7 +164,7 @@ pub(crate) async fn post(
         return Err(Problem::of(Code::NoConnection));
     }
     let parsed = parse(Codec::Json, &body, services.config.batch_frames);
-    let taken = stream.bucket.lock().take(parsed.len() as u64, clock::now().0);
+    let taken = stream.bucket.lock().take(parsed.len(), clock::now().0);
     taken.map_err(|wait_ms| Problem::of(Code::TooFast).retry_after_ms(wait_ms))?;
     connection.receive(parsed);
     Ok(StatusCode::ACCEPTED)

@@ -232,18 +232,18 @@ fn take_messages<S: AsyncRead + AsyncWrite + Unpin>(
         match message {
             Incoming::Text(data) | Incoming::Binary(data) => {
                 let parsed = parse(connection.codec, &data, connection.services.config.batch_frames);
-                let _ = bucket.take(parsed.len() as u64, clock::now().0);
+                bucket.spend(parsed.len(), clock::now().0);
                 connection.receive(parsed);
             }
             Incoming::Ping(payload) => {
-                let _ = bucket.take(1, clock::now().0);
+                bucket.spend(1, clock::now().0);
                 if guard.unwritten_bytes() < WRITE_BYTES {
                     guard.queue_pong(&payload);
                 }
                 connection.input(Input::Heard);
             }
             Incoming::Pong => {
-                let _ = bucket.take(1, clock::now().0);
+                bucket.spend(1, clock::now().0);
                 connection.input(Input::Heard);
             }
             Incoming::Close(_) => {
@@ -267,7 +267,7 @@ fn code_of(violation: Violation) -> Code {
 async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(connection: &Arc<Connection>, mut guard: Guard<S>, code: Code) {
     connection.input(Input::Close(code));
     let parting = async {
-        let mut take = async || poll_fn(|cx| Poll::Ready(connection.mailbox.take(cx, WRITE_BYTES, WRITE_FRAMES))).await;
+        let take = async || poll_fn(|cx| Poll::Ready(connection.mailbox.take(cx, WRITE_BYTES, WRITE_FRAMES))).await;
         while let Mail::Frames(frames) = take().await {
             queue_frames(connection, &mut guard, &frames);
         }
@@ -293,12 +293,4 @@ async fn await_close<S: AsyncRead + AsyncWrite + Unpin>(guard: &mut Guard<S>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn queries_are_decoded() {
-        let pairs: Vec<_> = form_pairs("user_id=a%2Fb+c&x&y=%zz%4").collect();
-        assert_eq!(pairs, vec![("user_id".into(), "a/b c".into()), ("y".into(), "%zz%4".into())]);
-    }
-}
+mod tests;
