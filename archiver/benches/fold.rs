@@ -7,8 +7,8 @@ use kefu_archiver::batch::{Fold, Record};
 use kefu_model::command::Parties;
 use kefu_model::conversation::{Decision, DeviceLog, Prior, decide};
 use kefu_model::{
-    Actor, At, Audience, Body, Command, CommandHash, Content, Conversation, ConversationId, DeviceId, Identity, Outcome,
-    Role, TenantId, User, UserId,
+    Actor, At, Audience, Body, Command, CommandHash, Content, Conversation, ConversationId, DeviceId, Identity,
+    Outcome, Role, TenantId, User, UserId,
 };
 
 const CONVERSATIONS: usize = 200;

@@ -29,7 +29,10 @@ fn decide_and_apply(criterion: &mut Criterion) {
     let mut log = DeviceLog::default();
     let mut now = 1_700_000_000_000;
     let mut group = criterion.benchmark_group("conversation");
-    group.measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500)).throughput(Throughput::Elements(1));
+    group
+        .measurement_time(Duration::from_secs(2))
+        .warm_up_time(Duration::from_millis(500))
+        .throughput(Throughput::Elements(1));
     group.bench_function("decide and apply a message", |bencher| {
         bencher.iter(|| {
             now += 10;

@@ -60,8 +60,7 @@ fn computed_ids_and_partitions_have_known_values() {
     assert_eq!(support.to_string(), "s2pQMpdbFEzTnXupWgwgoLQ");
     assert_eq!(partition_of(&default, support, 16), Partition(2));
     assert_eq!(partition_of(&default, support, 7), Partition(5));
-    let direct =
-        ConversationId::direct(&default, &User::agent(user_id("alice")), &User::agent(user_id("bob")));
+    let direct = ConversationId::direct(&default, &User::agent(user_id("alice")), &User::agent(user_id("bob")));
     assert_eq!(direct.to_string(), "dfAO1oZh6rzb5YveT4GvEsA");
     assert_eq!(allocation_partition_of(&default, 16), Partition(15));
     let mut bits = [0; 16];

@@ -221,10 +221,18 @@ pub struct Owner<D: Domain> {
 }
 
 impl<D: Domain> Owner<D> {
-    /// Starts behind the archiver's checkpoint: `cursor` is the last record that the store includes. Asks at once for the
-    /// claim to be appended; the log is to be fed by [`Self::record`] from `cursor.position + 1` on.
+    /// Starts behind the archiver's checkpoint: `cursor` is the last record that the store includes, and nothing up to it
+    /// was decided after `last_at`. Asks at once for the claim to be appended; the log is to be fed by [`Self::record`] from
+    /// `cursor.position + 1` on.
     #[must_use]
-    pub fn claim(domain: Arc<D>, limits: Limits, worker: &str, nonce: u64, cursor: LogCursor) -> Self {
+    pub fn claim(
+        domain: Arc<D>,
+        limits: Limits,
+        worker: &str,
+        nonce: u64,
+        cursor: LogCursor,
+        last_at: At,
+    ) -> Self {
         let claim = payload::encode(&RecordWire::Claim(worker.to_owned(), nonce));
         Self {
             domain,
@@ -242,7 +250,7 @@ impl<D: Domain> Owner<D> {
             loading: HashMap::new(),
             tail: Tail::new(cursor.position),
             checkpoint: cursor.position,
-            last_at: At::default(),
+            last_at,
             void_records: 0,
             effects: vec![Effect::Append { ordinal: 0, payload: claim }],
         }

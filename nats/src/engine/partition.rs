@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::domain::{Domain, Row, Want};
 use super::owner::{Counted, Effect, Limits, Lost, Owner, Route};
-use super::reader::{ReadError, verify};
+use super::reader::{ReadError, last_time, verify};
 use crate::broker::{Broker, LogName, subject};
 use crate::clock;
 use crate::payload::{self, EnvelopeWire};
@@ -217,7 +217,8 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         let archived = transport.subscribe(&subject::archived(log)).await.map_err(failed)?;
         let log_reader = broker.read_log(log, start.cursor.position + 1).await.map_err(failed)?;
         let own = host.take_inbox();
-        let owner = Owner::claim(domain.clone(), limits, worker, rand::random(), start.cursor);
+        let last_at = last_time(&broker, log, &*domain, start.cursor.position).await?;
+        let owner = Owner::claim(domain.clone(), limits, worker, rand::random(), start.cursor, last_at);
         Ok(Self {
             broker,
             log,

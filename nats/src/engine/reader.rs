@@ -6,6 +6,7 @@ use bytes::Bytes;
 use kefu_model::{At, Outcome};
 use kefu_model::reader::{LogCursor, Standing};
 
+use super::domain::Domain;
 use crate::broker::{Broker, LogName};
 use crate::codec;
 use crate::payload::{self, PayloadError, RecordWire};
@@ -192,6 +193,27 @@ pub async fn peek_time(broker: &Broker, log: LogName, position: u64) -> Result<O
             Ok(first.map(|outcome| outcome.at))
         }
     }
+}
+
+/// When the newest outcome at or below a position was decided, as far as the log reaches back: an owner that reads on from
+/// there must not fall behind it, whatever its clock says.
+pub(super) async fn last_time<D: Domain>(
+    broker: &Broker,
+    log: LogName,
+    domain: &D,
+    position: u64,
+) -> Result<At, ReadError> {
+    for position in (1..=position).rev() {
+        let record = broker.transport().read_one(&log.log_stream(), position).await;
+        let Some(record) = record.map_err(|source| ReadError::Transport { log, source })? else { break };
+        let failed = |source| ReadError::Payload { log, position, source };
+        if let RecordWire::Batch(.., outcomes) = payload::decode(&record.payload).map_err(failed)?
+            && let Some(last) = outcomes.last()
+        {
+            return Ok(domain.outcome_at(&domain.decode_outcome(last).map_err(failed)?));
+        }
+    }
+    Ok(At::default())
 }
 
 /// Finds the record of a checkpoint in its log.

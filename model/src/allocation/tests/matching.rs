@@ -23,7 +23,9 @@ fn the_least_loaded_gets_it_and_ties_go_to_who_waited_longest() {
 fn a_match_says_why() {
     let mut desk = Desk::with(&[("a", 5), ("b", 1)]);
     desk.queue(0);
-    let Some((1, Body::Assign { agent, queued_rev, reason, .. })) = desk.owed(0) else { panic!("an assignment is owed") };
+    let Some((1, Body::Assign { agent, queued_rev, reason, .. })) = desk.owed(0) else {
+        panic!("an assignment is owed")
+    };
     assert_eq!((agent.id.as_str(), queued_rev), ("a", 3));
     assert_eq!(reason, "least loaded: 0 of 5 sessions; 2 of 2 agents had room");
 }
@@ -102,7 +104,9 @@ fn a_session_goes_back_after_the_grace() {
     desk.pass(desk.settings.grace_ms - 1);
     assert_eq!(desk.state.held[&chat(0)].stage, Stage::Active);
     desk.pass(1);
-    let Some((2, Body::Requeue { from, reason: QueueReason::AgentGone })) = desk.owed(0) else { panic!("a requeue is owed") };
+    let Some((2, Body::Requeue { from, reason: QueueReason::AgentGone })) = desk.owed(0) else {
+        panic!("a requeue is owed")
+    };
     assert_eq!(from.id.as_str(), "a");
     assert_eq!(desk.load("a"), 1, "the place is kept until the conversation answers");
     desk.agent("b", AgentStatus::Online, 1);
@@ -116,9 +120,17 @@ fn who_comes_back_in_time_keeps_theirs() {
         let mut desk = Desk::with(&[("a", 2)]);
         desk.queue(0);
         desk.assigned(0, "a");
-        if offline { desk.status("a", AgentStatus::Offline) } else { desk.present("a", false) }
+        if offline {
+            desk.status("a", AgentStatus::Offline)
+        } else {
+            desk.present("a", false)
+        }
         desk.pass(desk.settings.grace_ms - 1);
-        if offline { desk.status("a", AgentStatus::Busy) } else { desk.present("a", true) }
+        if offline {
+            desk.status("a", AgentStatus::Busy)
+        } else {
+            desk.present("a", true)
+        }
         desk.pass(desk.settings.grace_ms * 2);
         assert_eq!(desk.state.held[&chat(0)].stage, Stage::Active);
         assert!(desk.owed(0).is_none());

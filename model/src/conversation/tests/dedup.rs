@@ -76,8 +76,7 @@ fn a_device_counts_without_holes() {
 fn the_last_answers_are_kept() {
     let window = u64::try_from(DEVICE_WINDOW).unwrap();
     let mut talk = Talk::support();
-    let answers: Vec<Answer> =
-        (1..=window + 1).map(|n| talk.send(device("d", n), message(&format!("m{n}")))).collect();
+    let answers: Vec<Answer> = (1..=window + 1).map(|n| talk.send(device("d", n), message(&format!("m{n}")))).collect();
     assert_eq!(talk.send(device("d", 1), message("m1")), refused(Refusal::Forgotten));
     for n in 2..=window + 1 {
         let index = usize::try_from(n).unwrap() - 1;

@@ -19,9 +19,8 @@ struct Step {
 
 fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
     let pause = prop_oneof![8 => 0_u64..2_000, 1 => Just(16 * 60_000)];
-    let step = (0_usize..7, 0_usize..14, 0_u64..6, pause, any::<bool>(), any::<bool>()).prop_map(
-        |(who, what, number, pause_ms, staff, keyed)| Step { who, what, number, pause_ms, staff, keyed },
-    );
+    let step = (0_usize..7, 0_usize..14, 0_u64..6, pause, any::<bool>(), any::<bool>())
+        .prop_map(|(who, what, number, pause_ms, staff, keyed)| Step { who, what, number, pause_ms, staff, keyed });
     vec(step, 1..most)
 }
 
@@ -103,9 +102,10 @@ fn check(state: &Conversation) {
         assert_eq!(session.status == SessionStatus::Active, session.agent.is_some() && session.ended_at.is_none());
         assert!(session.rating.is_none() || session.status == SessionStatus::Ended);
         // Overseers may have come in by posting; of the others only the one who has the session is in.
-        let inside = state.members.iter().filter(|(user, member)| {
-            user.kind == UserKind::Agent && **user != agent("boss") && member.is_active()
-        });
+        let inside = state
+            .members
+            .iter()
+            .filter(|(user, member)| user.kind == UserKind::Agent && **user != agent("boss") && member.is_active());
         let holder = session.agent.as_ref().filter(|_| session.status == SessionStatus::Active);
         assert!(holder.is_none_or(|holder| state.has_active(holder)));
         let inside: Vec<&User> = inside.map(|(user, _)| user).collect();

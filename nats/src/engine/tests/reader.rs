@@ -1,0 +1,119 @@
+//! Readers and checkpoints on the embedded log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kefu_model::Partition;
+use kefu_model::reader::LogCursor;
+
+use crate::broker::{Broker, BrokerSettings, LogKind, LogName};
+use crate::embedded::{Embedded, EmbeddedConfig};
+use crate::engine::{LogReader, ReadError};
+use crate::payload::{self, RecordWire};
+use crate::testing::TempDir;
+
+const LOG: LogName = LogName { kind: LogKind::Chat, partition: Partition(0) };
+
+async fn broker(dir: &TempDir) -> Broker {
+    let config = EmbeddedConfig { fsync: false, ..EmbeddedConfig::new(dir.path()) };
+    let transport = Arc::new(Embedded::open(config).await.unwrap());
+    let settings = BrokerSettings { partitions: 1, ..BrokerSettings::default() };
+    Broker::open(transport, settings).await.unwrap()
+}
+
+fn claim() -> RecordWire {
+    RecordWire::Claim("w".to_owned(), 1)
+}
+
+fn batch(generation: u64, ordinal: u64) -> RecordWire {
+    RecordWire::batch(generation, ordinal, 0, &[Bytes::from(format!("{generation}.{ordinal}"))])
+}
+
+async fn write(broker: &Broker, records: &[RecordWire]) {
+    for record in records {
+        let ticket = broker.transport().append(&LOG.log_stream(), payload::encode(record), None).await.unwrap();
+        ticket.await.unwrap();
+    }
+}
+
+fn cursor(position: u64, generation: u64, ordinal: u64) -> LogCursor {
+    LogCursor { position, generation, ordinal }
+}
+
+async fn refusal(broker: &Broker, id: Option<[u8; 16]>, cursor: LogCursor) -> &'static str {
+    match LogReader::open(broker, LOG, id, cursor).await.err() {
+        Some(ReadError::NotOurs { why, .. }) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_reader_passes_over_what_does_not_count() {
+    let dir = TempDir::new();
+    let broker = broker(&dir).await;
+    let records = [claim(), batch(1, 1), batch(1, 1), batch(1, 3), claim(), batch(1, 2), batch(5, 1)];
+    write(&broker, &records).await;
+    let mut reader = LogReader::open(&broker, LOG, None, LogCursor::default()).await.unwrap();
+    let mut found = Vec::new();
+    for _ in 0..4 {
+        let record = reader.next().await.unwrap();
+        found.push((record.cursor, record.outcomes.len()));
+    }
+    assert_eq!(found, [(cursor(1, 1, 0), 0), (cursor(2, 1, 1), 1), (cursor(5, 5, 0), 0), (cursor(7, 5, 1), 1)]);
+}
+
+#[tokio::test]
+async fn a_reader_goes_on_behind_its_checkpoint() {
+    let dir = TempDir::new();
+    let broker = broker(&dir).await;
+    write(&broker, &[claim(), batch(1, 1), batch(1, 2), batch(1, 3)]).await;
+    let id = LogReader::open(&broker, LOG, None, LogCursor::default()).await.unwrap().log_id();
+    let mut reader = LogReader::open(&broker, LOG, Some(id), cursor(2, 1, 1)).await.unwrap();
+    let window = reader.next_window(Duration::from_secs(5), 2).await.unwrap();
+    assert_eq!(window.iter().map(|record| record.cursor.position).collect::<Vec<_>>(), [3, 4]);
+    let mut resumed = LogReader::resume(&broker, LOG, 3).await.unwrap();
+    assert_eq!(resumed.next().await.unwrap().cursor, cursor(4, 1, 3));
+}
+
+#[tokio::test]
+async fn a_checkpoint_of_another_log_is_refused() {
+    let dir = TempDir::new();
+    let broker = broker(&dir).await;
+    write(&broker, &[claim(), batch(1, 1)]).await;
+    assert_eq!(refusal(&broker, Some([7; 16]), cursor(2, 1, 1)).await, "the log has another id");
+    assert_eq!(refusal(&broker, Some([7; 16]), LogCursor::default()).await, "the log has another id");
+    assert_eq!(refusal(&broker, None, cursor(5, 1, 4)).await, "the log is shorter");
+    // The log has grown over the place: another record stands there.
+    write(&broker, &[claim(), batch(3, 1), batch(3, 2)]).await;
+    assert_eq!(refusal(&broker, None, cursor(5, 1, 4)).await, "another record stands there");
+    assert_eq!(refusal(&broker, None, cursor(3, 1, 2)).await, "another record stands there");
+    assert!(LogReader::open(&broker, LOG, None, cursor(5, 3, 2)).await.is_ok());
+    assert!(LogReader::open(&broker, LOG, None, cursor(3, 3, 0)).await.is_ok(), "a claim is a place too");
+}
+
+#[tokio::test]
+async fn what_was_purged_is_not_read() {
+    let dir = TempDir::new();
+    let broker = broker(&dir).await;
+    write(&broker, &[claim(), batch(1, 1), batch(1, 2), batch(1, 3)]).await;
+    broker.purge_log(LOG, 3).await.unwrap();
+    assert_eq!(refusal(&broker, None, LogCursor::default()).await, "the log's beginning was purged");
+    assert_eq!(refusal(&broker, None, cursor(2, 1, 1)).await, "that record was purged");
+    assert!(matches!(LogReader::resume(&broker, LOG, 2).await.err(), Some(ReadError::NotOurs { .. })));
+    let mut reader = LogReader::open(&broker, LOG, None, cursor(3, 1, 2)).await.unwrap();
+    assert_eq!(reader.next().await.unwrap().cursor, cursor(4, 1, 3));
+}
+
+#[tokio::test]
+async fn a_record_of_another_version_stops_the_reader() {
+    let dir = TempDir::new();
+    let broker = broker(&dir).await;
+    write(&broker, &[claim()]).await;
+    let mut newer = payload::encode(&batch(1, 1)).to_vec();
+    newer[0] = 2;
+    broker.transport().append(&LOG.log_stream(), newer.into(), None).await.unwrap().await.unwrap();
+    let mut reader = LogReader::open(&broker, LOG, None, LogCursor::default()).await.unwrap();
+    reader.next().await.unwrap();
+    assert!(matches!(reader.next().await, Err(ReadError::Payload { position: 2, .. })));
+}
