@@ -1,11 +1,13 @@
 //! A user's conversations.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use kefu_model::{At, Conversation, ConversationId, ConversationKind, User, UserKind};
-use kefu_store::{ConversationCursor, ConversationEntry, ConversationQuery};
+use kefu_nats::view::HeldView;
+use kefu_store::{ConversationCursor, ConversationEntry, ConversationKey, ConversationQuery};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -52,8 +54,10 @@ pub(crate) async fn conversations(
         Some(text) => Some(parse_cursor(text).ok_or_else(|| Problem::field("cursor", "is no cursor"))?),
         None => None,
     };
-    let query =
-        ConversationQuery { active_only: params.active, cursor, skip: page.skip, limit: page.limit };
+    let query = ConversationQuery { active_only: params.active, cursor, skip: page.skip, limit: page.limit };
+    if params.cursor.is_none() && page.skip == 0 && access.user.kind == UserKind::Agent {
+        await_archive(&services, &access).await?;
+    }
     let found = services.store.conversations_of(&access.tenant, &access.user, query).await?;
     let next = found.next.map(|next| format!("{}.{}", next.updated_at.0, next.conversation));
     let mut items: Vec<ConversationItem> =
@@ -64,6 +68,26 @@ pub(crate) async fn conversations(
     mark_online(&services, &access, &mut items).await;
     Ok(Json(List { items, total: Some(found.total), next }))
 }
+
+/// The archive is a moment behind: waits, within bounds, until it lists the sessions that the agent has.
+async fn await_archive(services: &Services, caller: &Caller) -> Result<(), Problem> {
+    let Ok(view) = services.upstream.allocation_view(&caller.tenant).await else { return Ok(()) };
+    let mine = view.held.iter().filter(|held| held.agent == caller.user.id);
+    let key = |held: &HeldView| ConversationKey { tenant: caller.tenant.clone(), conversation: held.conversation };
+    let keys: Vec<ConversationKey> = mine.map(key).take(kefu_store::limits::KEYS).collect();
+    for _ in 0..ARCHIVE_LOOKS {
+        let stored = services.store.load_conversations(&keys).await?;
+        if stored.iter().all(|stored| stored.as_ref().is_some_and(|stored| stored.value.has_active(&caller.user))) {
+            break;
+        }
+        tokio::time::sleep(ARCHIVE_PAUSE).await;
+    }
+    Ok(())
+}
+
+/// How often, and how long apart, a list looks whether the archive has caught up.
+const ARCHIVE_LOOKS: u32 = 12;
+const ARCHIVE_PAUSE: Duration = Duration::from_millis(25);
 
 fn parse_cursor(text: &str) -> Option<ConversationCursor> {
     let (at, id) = text.split_once('.')?;

@@ -1,7 +1,7 @@
 //! The handshake: who may open a socket, and in which subprotocol.
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
+use axum::http::header::{HOST, HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Response};
 use fastwebsockets::upgrade::{IncomingUpgrade, UpgradeFut};
@@ -76,10 +76,20 @@ pub(crate) fn check_origin(headers: &HeaderMap, config: &EdgeConfig) -> Result<(
     let mut origins = headers.get_all(ORIGIN).iter();
     let allowed = match (origins.next(), origins.next()) {
         (None, _) => true,
-        (Some(origin), None) => origin.to_str().is_ok_and(|origin| config.origin_allowed(origin)),
+        (Some(origin), None) => origin.to_str().is_ok_and(|origin| {
+            config.origin_allowed(origin) || (config.public_url.is_none() && is_own(origin, headers))
+        }),
         (Some(_), Some(_)) => false,
     };
     if allowed { Ok(()) } else { Err(Refused(Code::Origin)) }
+}
+
+/// Whether the page came from the address that it now calls. Trusted only while nobody said by which address browsers see
+/// this deployment.
+fn is_own(origin: &str, headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let authority = origin.split_once("://").map(|(_, authority)| authority);
+    host.is_some() && host == authority
 }
 
 /// The codec, and whether the client named it. JSON when none is asked for.
@@ -114,6 +124,21 @@ mod tests {
         assert_eq!(check_origin(&headers("origin", &["null"]), &config), Err(Refused(Code::Origin)));
         let two = headers("origin", &["https://a.example", "https://b.example"]);
         assert_eq!(check_origin(&two, &config), Err(Refused(Code::Origin)));
+    }
+
+    #[test]
+    fn without_a_public_url_a_page_may_call_where_it_came_from() {
+        let with_host = |origin: &str| {
+            let mut headers = headers("host", &["10.0.0.5:6006"]);
+            headers.insert(ORIGIN, origin.parse().unwrap());
+            headers
+        };
+        let open = EdgeConfig::default();
+        assert!(check_origin(&with_host("http://10.0.0.5:6006"), &open).is_ok());
+        assert_eq!(check_origin(&with_host("http://evil.example"), &open), Err(Refused(Code::Origin)));
+        assert_eq!(check_origin(&with_host("null"), &open), Err(Refused(Code::Origin)));
+        let known = EdgeConfig { public_url: Some("https://a.example".into()), ..EdgeConfig::default() };
+        assert_eq!(check_origin(&with_host("http://10.0.0.5:6006"), &known), Err(Refused(Code::Origin)));
     }
 
     #[test]
