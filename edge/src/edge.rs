@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use kefu_live::{EdgeId, Live};
+use kefu_model::UserKind;
 use kefu_nats::link::{Link, LinkEvent};
 use kefu_nats::notice::Notice;
 use kefu_store::{Store, StoreError};
@@ -230,6 +231,11 @@ async fn follow(
 ) -> Result<(), EdgeError> {
     while let Some(event) = stop.run_until_cancelled(events.recv()).await {
         let Some(event) = event else { return Err(EdgeError::LinkEnded) };
+        if let LinkEvent::Notice(Notice::Presence { tenant, user, status }) = &event
+            && user.kind == UserKind::Agent
+        {
+            services.presence.learned(tenant, &user.id, *status);
+        }
         services.hub.take(event);
     }
     Ok(())

@@ -182,8 +182,10 @@ impl Hub {
     /// Conversations that a user's connections here follow.
     pub(crate) fn followed_by(&self, tenant: &TenantId, user: &User) -> Vec<ConversationId> {
         let own = self.people.lock().of(tenant, user);
-        let mut followed: Vec<ConversationId> =
-            own.iter().flat_map(|connection| connection.followed().lock().iter().copied().collect::<Vec<_>>()).collect();
+        let mut followed: Vec<ConversationId> = own
+            .iter()
+            .flat_map(|connection| connection.followed().lock().iter().copied().collect::<Vec<_>>())
+            .collect();
         followed.sort_unstable();
         followed.dedup();
         followed

@@ -98,6 +98,15 @@ impl PresenceKeeper {
         }
     }
 
+    /// Another edge says how an agent is. Whoever said it has told everyone already.
+    pub(crate) fn learned(&self, tenant: &TenantId, agent: &UserId, status: AgentStatus) {
+        if let Some(agent) = self.agents.lock().get_mut(&(tenant.clone(), agent.clone()))
+            && agent.told == agent.version
+        {
+            agent.status = status;
+        }
+    }
+
     /// The status that an agent of this edge chose.
     pub(crate) fn status(&self, tenant: &TenantId, agent: &UserId) -> Option<AgentStatus> {
         self.agents.lock().get(&(tenant.clone(), agent.clone())).map(|agent| agent.status)
@@ -171,3 +180,6 @@ pub(crate) fn from_live(status: PresenceStatus) -> AgentStatus {
         PresenceStatus::Offline => AgentStatus::Offline,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,3 +169,6 @@ pub(crate) async fn post(
     connection.receive(parsed);
     Ok(StatusCode::ACCEPTED)
 }
+
+#[cfg(test)]
+mod tests;

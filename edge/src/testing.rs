@@ -10,9 +10,7 @@ use async_trait::async_trait;
 use kefu_live::{Live, MemoryLive};
 use kefu_model::allocation::{AgentStatus, AllocationAnswer, AllocationCommand};
 use kefu_model::command::Answer;
-use kefu_model::{
-    At, Command, Conversation, ConversationId, Name, Refusal, Role, TenantId, User, UserId,
-};
+use kefu_model::{At, Command, Conversation, ConversationId, Name, Refusal, Role, TenantId, User, UserId};
 use kefu_nats::link::{AttachRequest, LinkStatus, OnAnswer};
 use kefu_nats::notice::Notice;
 use kefu_nats::view::{AllocationView, Snapshot};

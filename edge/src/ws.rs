@@ -203,7 +203,11 @@ fn poll_write<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-fn queue_frames<S: AsyncRead + AsyncWrite + Unpin>(connection: &Connection, guard: &mut Guard<S>, frames: &[bytes::Bytes]) {
+fn queue_frames<S: AsyncRead + AsyncWrite + Unpin>(
+    connection: &Connection,
+    guard: &mut Guard<S>,
+    frames: &[bytes::Bytes],
+) {
     let text = connection.codec == crate::frame::Codec::Json;
     let batch = connection.joined().is_some_and(|joining| joining.batch);
     if batch && frames.len() > 1 {

@@ -35,12 +35,7 @@ struct Cached {
 
 impl Auth {
     /// Logs an agent in whose password was checked.
-    pub(crate) async fn log_in(
-        &self,
-        user: &UserRecord,
-        remember: bool,
-        device: &str,
-    ) -> Result<LoggedIn, AuthError> {
+    pub(crate) async fn log_in(&self, user: &UserRecord, remember: bool, device: &str) -> Result<LoggedIn, AuthError> {
         let token = new_token().map_err(|_| AuthError::Invalid)?;
         let now = clock::now();
         let login = LoginSession {

@@ -43,12 +43,7 @@ impl VisitorKeys {
         validation.leeway = 0;
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "aud"]);
-        Self {
-            encoding: EncodingKey::from_secret(&key),
-            decoding: DecodingKey::from_secret(&key),
-            validation,
-            ttl_ms,
-        }
+        Self { encoding: EncodingKey::from_secret(&key), decoding: DecodingKey::from_secret(&key), validation, ttl_ms }
     }
 
     /// A token for a customer, and when it expires.

@@ -5,11 +5,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::MAX_DEPTH;
 use super::client::ClientFrame;
 use super::guard::json_depth_ok;
 use super::numbers::Code;
 use super::server::ServerFrame;
-use super::MAX_DEPTH;
 
 /// How frames are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -99,7 +99,8 @@ fn subprotocols_are_chosen_by_the_clients_order() {
 
 #[test]
 fn the_hash_depends_on_the_content_only() {
-    let text = |text: &str| CommandBody::Message { content: Content::Text { text: text.into() }, audience: Audience::All };
+    let text =
+        |text: &str| CommandBody::Message { content: Content::Text { text: text.into() }, audience: Audience::All };
     assert_eq!(hash_of(&text("a")), hash_of(&text("a")));
     assert_ne!(hash_of(&text("a")), hash_of(&text("b")));
 }

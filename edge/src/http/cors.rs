@@ -38,8 +38,9 @@ pub(super) fn allow(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
     headers.append(VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        let exposed =
-            HeaderValue::from_static("ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-request-id");
+        let exposed = HeaderValue::from_static(
+            "ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-request-id",
+        );
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
 }

@@ -176,9 +176,10 @@ impl Hub {
         missed: &[Arc<Outcome>],
     ) {
         let Waiting { connection, id, cursor, .. } = waiting;
-        let ahead = followed.live.as_ref().filter(|live| {
-            live.epoch == snapshot.epoch && live.conversation.rev > snapshot.conversation.rev
-        });
+        let ahead = followed
+            .live
+            .as_ref()
+            .filter(|live| live.epoch == snapshot.epoch && live.conversation.rev > snapshot.conversation.rev);
         let head = ahead.map_or(&snapshot.conversation, |live| &live.conversation);
         let frames = match cursor {
             None => Some(Vec::new()),

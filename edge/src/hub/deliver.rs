@@ -81,13 +81,7 @@ impl Hub {
         }
     }
 
-    fn show(
-        &self,
-        epoch: u64,
-        conversation: &Conversation,
-        subscribers: &mut [Subscriber],
-        events: &[WireEvent<'_>],
-    ) {
+    fn show(&self, epoch: u64, conversation: &Conversation, subscribers: &mut [Subscriber], events: &[WireEvent<'_>]) {
         let Some(last) = events.last() else { return };
         let mut encoded: Vec<(Class, Bytes)> = Vec::new();
         for subscriber in subscribers {

@@ -231,10 +231,8 @@ async fn who_left_sees_placeholders_and_reasons_are_for_staff() {
     frames(&desk);
     let (from, to) = (agent("a1", Role::Agent).user, agent("a2", Role::Agent).user);
     let reason = "picked".to_owned();
-    let moved = played.happen(
-        None,
-        vec![Event::SessionTransferred { session: 1, from, agent: to.clone(), name: None, reason }],
-    );
+    let moved = played
+        .happen(None, vec![Event::SessionTransferred { session: 1, from, agent: to.clone(), name: None, reason }]);
     let said = played.say(&to, "I am new here", Audience::All);
     edge.services.hub.take(played.outcomes(vec![moved, said]));
     assert_eq!(kinds(&frames(&desk)[0]), ["other", "hidden"]);

@@ -2,9 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use kefu_model::{
-    Body, Command, CommandHash, ConversationId, DeviceId, Identity, Parties, User,
-};
+use kefu_model::{Body, Command, CommandHash, ConversationId, DeviceId, Identity, Parties, User};
 use sha2::{Digest, Sha256};
 
 use crate::auth::Caller;

@@ -29,8 +29,8 @@ pub(super) struct Open {
 
 impl Open {
     pub(super) fn new(caller: Arc<Caller>, device: &DeviceId, now: At) -> Self {
-        let support = (caller.user.kind == UserKind::Customer)
-            .then(|| ConversationId::support(&caller.tenant, &caller.user.id));
+        let support =
+            (caller.user.kind == UserKind::Customer).then(|| ConversationId::support(&caller.tenant, &caller.user.id));
         let device = internal_device(&caller.user, device);
         Self { caller, device, support, in_flight: HashMap::new(), in_flight_total: 0, touched_at: now }
     }
@@ -56,12 +56,7 @@ impl Open {
     }
 
     /// Takes a frame; the error is a protocol error.
-    pub(super) fn frame(
-        &mut self,
-        settings: &Settings,
-        frame: ClientFrame,
-        effects: &mut Effects,
-    ) -> Result<(), Code> {
+    pub(super) fn frame(&mut self, settings: &Settings, frame: ClientFrame, effects: &mut Effects) -> Result<(), Code> {
         match frame {
             ClientFrame::Hello { .. } | ClientFrame::Ping { .. } => Err(Code::HelloOrder),
             ClientFrame::Attach { id, items } => attach(settings, id, items, effects),
@@ -103,14 +98,7 @@ impl Open {
         }
     }
 
-    fn command(
-        &mut self,
-        settings: &Settings,
-        conversation: String,
-        n: u64,
-        body: CommandBody,
-        effects: &mut Effects,
-    ) {
+    fn command(&mut self, settings: &Settings, conversation: String, n: u64, body: CommandBody, effects: &mut Effects) {
         use kefu_model::Refusal;
         let refusal = match ConversationId::parse(&conversation) {
             Err(_) => Refusal::NoConversation,

@@ -162,13 +162,8 @@ async fn release(services: &Services, key: &Key) -> bool {
     if elsewhere.is_ok_and(|found| found.iter().any(Option::is_some)) {
         return true;
     }
-    let command = AllocationCommand::Agent {
-        agent: id.clone(),
-        name: None,
-        status: None,
-        capacity: None,
-        present: Some(false),
-    };
+    let command =
+        AllocationCommand::Agent { agent: id.clone(), name: None, status: None, capacity: None, present: Some(false) };
     let answer = services.upstream.allocation(tenant, &command).await;
     services.hub.agent_presence(tenant, &User::agent(id.clone()), AgentStatus::Offline);
     !matches!(answer, AllocationAnswer::Refused(refusal) if refusal.is_retryable())

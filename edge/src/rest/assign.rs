@@ -77,9 +77,9 @@ pub(crate) async fn release(
     decide(&services, &access, AllocationCommand::Release { conversation, agent }).await?;
     // It may have an agent again by the time we look: the new queueing is what counts.
     once(&services, &access, conversation, |state| {
-        state.open_session().is_none_or(|session| {
-            session.status == SessionStatus::Waiting || session.queued_rev > queued_rev
-        })
+        state
+            .open_session()
+            .is_none_or(|session| session.status == SessionStatus::Waiting || session.queued_rev > queued_rev)
     })
     .await
 }
@@ -94,11 +94,7 @@ fn holder_of(state: &Conversation) -> Option<Option<&User>> {
     Some(session.agent.as_ref().filter(|_| session.status == SessionStatus::Active))
 }
 
-async fn decide(
-    services: &Services,
-    access: &Access<impl Sized>,
-    command: AllocationCommand,
-) -> Result<(), Refusal> {
+async fn decide(services: &Services, access: &Access<impl Sized>, command: AllocationCommand) -> Result<(), Refusal> {
     match services.upstream.allocation(&access.tenant, &command).await {
         AllocationAnswer::Done => Ok(()),
         AllocationAnswer::Refused(refusal) => Err(refusal),

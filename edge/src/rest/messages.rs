@@ -149,7 +149,9 @@ fn content_of(given: GivenContent, kind: Option<&str>) -> Result<Content, Proble
     let content = match (given, kind) {
         (GivenContent::Text(text), None | Some("text")) => Content::Text { text },
         (GivenContent::Text(text), Some("system")) => Content::System { text },
-        (GivenContent::Text(_), Some(_)) => return Err(Problem::field("content", "must be an object for this msg_type")),
+        (GivenContent::Text(_), Some(_)) => {
+            return Err(Problem::field("content", "must be an object for this msg_type"));
+        }
         (GivenContent::Full(content), _) => content,
     };
     let own = type_of(&content);

@@ -80,13 +80,16 @@ pub(crate) async fn sessions(
 }
 
 fn waiting_page(view: &AllocationView, params: &SessionParams) -> Result<SessionsAnswer, Problem> {
-    let of_customer = |waiting: &&WaitingView| {
-        params.customer_id.as_deref().is_none_or(|id| waiting.customer.as_str() == id)
-    };
+    let of_customer =
+        |waiting: &&WaitingView| params.customer_id.as_deref().is_none_or(|id| waiting.customer.as_str() == id);
     cut(view.waiting.iter().filter(of_customer).map(waiting_info).collect(), params)
 }
 
-fn active_page(access: &Access<Agents>, view: &AllocationView, params: &SessionParams) -> Result<SessionsAnswer, Problem> {
+fn active_page(
+    access: &Access<Agents>,
+    view: &AllocationView,
+    params: &SessionParams,
+) -> Result<SessionsAnswer, Problem> {
     let agent = agent_filter(access, params);
     let wanted = |held: &&HeldView| {
         agent.as_deref().is_none_or(|id| held.agent.as_str() == id)
@@ -246,9 +249,9 @@ pub(crate) async fn end(
 
 /// The id of a session: its conversation and ordinal.
 pub(super) fn session_id(text: &str) -> Result<(ConversationId, u64), Problem> {
-    let parsed = text.split_once('.').and_then(|(conversation, ordinal)| {
-        Some((ConversationId::parse(conversation).ok()?, ordinal.parse().ok()?))
-    });
+    let parsed = text
+        .split_once('.')
+        .and_then(|(conversation, ordinal)| Some((ConversationId::parse(conversation).ok()?, ordinal.parse().ok()?)));
     parsed.ok_or_else(|| Problem::refusal(Refusal::NoSession))
 }
 

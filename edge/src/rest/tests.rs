@@ -63,13 +63,8 @@ fn visitor(edge: &TestEdge) -> String {
 }
 
 async fn login(edge: &TestEdge, username: &str, role: Role) -> String {
-    let agent = NewAgent {
-        tenant: tenant(),
-        username: username.into(),
-        name: Name::new(username).unwrap(),
-        role,
-        capacity: 5,
-    };
+    let agent =
+        NewAgent { tenant: tenant(), username: username.into(), name: Name::new(username).unwrap(), role, capacity: 5 };
     create_agent(&edge.services.store, agent, "correct horse", PasswordRule::Checked).await.unwrap();
     let body = json!({"username": username, "password": "correct horse"});
     let response = call(edge, request("POST", "/api/kefu/login", None, Some(body))).await;
@@ -82,7 +77,9 @@ fn routes() -> Vec<(String, String)> {
     let api: Value = serde_json::from_str(&openapi()).unwrap();
     let mut routes = Vec::new();
     for (path, methods) in api["paths"].as_object().unwrap() {
-        for method in methods.as_object().unwrap().keys().filter(|key| !["parameters", "summary"].contains(&key.as_str())) {
+        for method in
+            methods.as_object().unwrap().keys().filter(|key| !["parameters", "summary"].contains(&key.as_str()))
+        {
             routes.push((method.to_uppercase(), path.clone()));
         }
     }
@@ -135,9 +132,8 @@ async fn agents_may_not_administer() {
 async fn wrong_logins_look_all_the_same_and_then_wait() {
     let edge = TestEdge::new(config());
     login(&edge, "kefu001", Role::Agent).await;
-    let attempt = |name: &str| {
-        request("POST", "/api/kefu/login", None, Some(json!({"username": name, "password": "wrong"})))
-    };
+    let attempt =
+        |name: &str| request("POST", "/api/kefu/login", None, Some(json!({"username": name, "password": "wrong"})));
     for name in ["kefu001", "nobody"] {
         for _ in 0..4 {
             expect(&edge, attempt(name), 401, 2008).await;
@@ -171,7 +167,8 @@ async fn a_visitor_comes_back_as_the_same_one() {
     let again = json_of(call(&edge, request("POST", "/api/kehu/session", None, Some(again))).await).await;
     assert_eq!(again["user_id"], first["user_id"]);
     assert_eq!(again["support_conversation"], first["support_conversation"]);
-    let other = json_of(call(&edge, request("POST", "/api/kehu/session", None, Some(json!({"visitor_token": "x"})))).await);
+    let other =
+        json_of(call(&edge, request("POST", "/api/kehu/session", None, Some(json!({"visitor_token": "x"})))).await);
     assert_ne!(other.await["user_id"], first["user_id"], "a bad token gives a new visitor, never somebody else");
     expect(&edge, request("POST", "/api/kehu/session", None, Some(json!({"site_key": "x"}))), 404, 2013).await;
     expect(&edge, request("POST", "/api/kehu/session", None, Some(json!({"identity_token": "x"}))), 401, 2014).await;

@@ -44,7 +44,12 @@ async fn say(client: &mut Client, text: &str) {
 
 async fn hear(client: &mut Client) -> ServerFrame {
     loop {
-        match tokio::time::timeout(Duration::from_secs(5), client.next()).await.expect("a frame in time").unwrap().unwrap() {
+        match tokio::time::timeout(Duration::from_secs(5), client.next())
+            .await
+            .expect("a frame in time")
+            .unwrap()
+            .unwrap()
+        {
             Message::Text(text) => return serde_json::from_str(&text).unwrap(),
             Message::Binary(data) => return rmp_serde::from_slice(&data).unwrap(),
             Message::Ping(_) | Message::Pong(_) => {}
@@ -141,8 +146,7 @@ async fn the_credential_may_come_with_the_query() {
 
 #[tokio::test]
 async fn handshakes_are_refused_by_origin_subprotocol_and_number() {
-    let (_edge, address, _stop) =
-        serve_on_a_port(EdgeConfig { connections_per_address: 1, ..config() }).await;
+    let (_edge, address, _stop) = serve_on_a_port(EdgeConfig { connections_per_address: 1, ..config() }).await;
     let refused = async |name: &'static str, value: &str| {
         let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
         request.headers_mut().insert(name, value.parse().unwrap());

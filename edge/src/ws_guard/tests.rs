@@ -60,11 +60,7 @@ async fn several_frames_in_one_read_and_one_frame_in_several() {
 async fn fragments_are_put_together_around_control_frames() {
     let (mut client, mut guard) = pair(4_096);
     // "é" is cut in two: only the whole has to be UTF-8.
-    let bytes = [
-        frame(0x01, &[b'a', 0xc3], true),
-        frame(0x89, b"hey", true),
-        frame(0x80, &[0xa9], true),
-    ];
+    let bytes = [frame(0x01, &[b'a', 0xc3], true), frame(0x89, b"hey", true), frame(0x80, &[0xa9], true)];
     client.write_all(&bytes.concat()).await.unwrap();
     let expected = vec![Incoming::Ping(b"hey".to_vec()), Incoming::Text("aé".as_bytes().to_vec())];
     assert_eq!(receive(&mut guard).await, Ok(expected));
