@@ -117,10 +117,6 @@ impl Api {
         }
     }
 
-    /// Sends a message by REST.
-    pub async fn send(&self, conversation: &str, text: &str) -> Value {
-        self.post("/api/messages/send", json!({"conversation_id": conversation, "content": text})).await.ok()
-    }
 }
 
 impl Reply {

@@ -26,7 +26,11 @@ pub struct Kefu {
     folder: TempDir,
     flags: Vec<String>,
     variables: Vec<(String, String)>,
+    starts: usize,
 }
+
+/// The first words of a start.
+const READY: &str = "Kefu is ready.";
 
 impl Kefu {
     /// Starts it and waits until it is ready.
@@ -37,6 +41,7 @@ impl Kefu {
             folder: tempfile::tempdir().expect("a temporary folder"),
             flags: flags.iter().map(ToString::to_string).collect(),
             variables: variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            starts: 0,
         };
         kefu.start_again().await;
         kefu
@@ -59,6 +64,7 @@ impl Kefu {
         let errors = log.try_clone().expect("a second handle");
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         self.child = Some(command.spawn().expect("kefu starts"));
+        self.starts += 1;
     }
 
     async fn wait_until_ready(&mut self) {
@@ -67,7 +73,8 @@ impl Kefu {
             if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().expect("its state")) {
                 panic!("kefu ended: {status}");
             }
-            (api.try_get("/readyz").await? == 200).then_some(())
+            let says_so = api.try_get("/readyz").await? == 200;
+            (says_so && self.output().matches(READY).count() == self.starts).then_some(())
         })
         .await;
     }

@@ -59,6 +59,10 @@ impl Scene {
         variables.extend(settings);
         let kefu = Kefu::start(&[], &variables).await;
         let admin = log_in(&Api::new(&kefu.url()), "admin", &kefu.admin_password()).await;
+        // Who logs in is online. This admin takes no chats.
+        let office = Client::connect(&kefu.address(), &admin, Protocol::Json).await;
+        office.set_status("busy").await;
+        office.set_status("offline").await;
         Self { kefu, admin, nats }
     }
 

@@ -46,7 +46,7 @@ pub async fn a_private_note_never_reaches_the_customer(broker: Broker) {
         (items.iter().filter(|item| item["audience"] == "staff").count() == 2).then_some(())
     })
     .await;
-    let api = &chat.visitor.person.api;
+    let api = chat.visitor.person.api.clone();
     for path in [
         format!("/api/v1/chat/messages?conversation_id={id}"),
         format!("/api/messages/history/{}", chat.visitor.person.id),
