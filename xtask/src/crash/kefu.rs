@@ -41,8 +41,10 @@ impl Kefu {
         let rest = Rest::new(&address)?;
         let nats_url = nats.map(NatsServer::url);
         let mut kefu = Self { binary, nats_url, address, dir, rest, process: None };
-        kefu.start_again().await?;
-        Ok(kefu)
+        match kefu.start_again().await {
+            Ok(_) => Ok(kefu),
+            Err(error) => Err(error.context(format!("the end of kefu's log:\n{}\n", kefu.log_tail()))),
+        }
     }
 
     /// Host and port.
@@ -96,6 +98,7 @@ impl Kefu {
         if let Some(url) = &self.nats_url {
             command.env("KEFU_NATS__URL", url);
         }
+        command.env("NO_COLOR", "1");
         command.stdout(log.try_clone().context("cannot share the log")?).stderr(Stdio::from(log));
         Ok(command)
     }
