@@ -127,7 +127,7 @@ pub struct EdgeConfig {
     pub follow_linger_ms: u64,
     /// Outcomes kept for a client whose attach is not answered yet. Beyond: it is told `recovered: false`.
     pub attach_backlog: usize,
-    /// Over which time `goaway` frames are spread when the edge stops, in milliseconds.
+    /// Over which time at most `goaway` frames are spread when the edge stops, in milliseconds.
     pub drain_ms: u64,
     /// How long a client told to go may stay, in milliseconds.
     pub drain_linger_ms: u64,
@@ -189,7 +189,7 @@ impl Default for EdgeConfig {
             follow_linger_ms: 10_000,
             attach_backlog: 4_096,
             drain_ms: 5_000,
-            drain_linger_ms: 5_000,
+            drain_linger_ms: 2_000,
         }
     }
 }

@@ -19,6 +19,9 @@ use crate::services::Services;
 
 pub(crate) use mailbox::{Mail, Mailbox};
 
+/// An emptied queue with room for more inputs is given back.
+const KEEP_INPUTS: usize = 16;
+
 /// What carries a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
@@ -162,7 +165,9 @@ impl Connection {
         let mut actor = self.actor.lock();
         let Some(input) = actor.inputs.pop_front() else {
             actor.busy = false;
-            actor.inputs.shrink_to(4);
+            if actor.inputs.capacity() > KEEP_INPUTS {
+                actor.inputs = VecDeque::new();
+            }
             return None;
         };
         Some(actor.machine.step(&self.services.machine, input, clock::now()))

@@ -30,6 +30,9 @@ use crate::{accept, presence, registry, rest, sweep};
 /// How long sockets may take to close once they were told to.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 
+/// Few connections are not told to go more slowly than this, one after the other.
+const DRAIN_PAUSE: Duration = Duration::from_millis(5);
+
 /// What the edge is part of, for `/api/system/info`.
 #[derive(Debug, Clone, Default)]
 pub struct EdgeInfo {
@@ -255,6 +258,7 @@ async fn drain(services: &Services, stop_accepting: &CancellationToken) {
     let connections = services.opened.all();
     let count = connections.len().max(1) as u64;
     let pause = millis(services.config.drain_ms) / u32::try_from(count).unwrap_or(u32::MAX);
+    let pause = pause.min(DRAIN_PAUSE);
     let mut owed = Duration::ZERO;
     for connection in connections {
         connection.input(Input::Drain { reconnect_after_ms: 0 });

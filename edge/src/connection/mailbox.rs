@@ -8,6 +8,9 @@ use parking_lot::Mutex;
 
 use crate::frame::Code;
 
+/// An emptied queue with room for more frames is given back.
+const KEEP_FRAMES: usize = 32;
+
 /// A bounded queue with one reader.
 pub(crate) struct Mailbox {
     max_frames: usize,
@@ -106,8 +109,8 @@ impl Mailbox {
             taken.push(frame);
         }
         state.bytes = state.bytes.saturating_sub(bytes);
-        if state.frames.is_empty() {
-            state.frames.shrink_to(4);
+        if state.frames.is_empty() && state.frames.capacity() > KEEP_FRAMES {
+            state.frames = VecDeque::new();
         }
         Mail::Frames(taken)
     }

@@ -54,7 +54,7 @@ pub(crate) async fn info(State(services): State<Arc<Services>>, _: Access<Agents
 /// Whether something works.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Check {
-    /// `link`, `owners`, `archive`, `store`, `live` or `edge`.
+    /// `edge`, `link`, `owners`, `store` or `live`.
     name: &'static str,
     ok: bool,
     /// Why not.
