@@ -12,6 +12,7 @@ mod task;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use kefu_model::allocation::{AllocationAnswer, AllocationCommand};
 use kefu_model::command::Answer;
 use kefu_model::ids::TenantId;
@@ -27,6 +28,7 @@ use crate::notice::Notice;
 use crate::payload::{self, AnswerWire, AskWire, DeliveryWire, HeartbeatWire, NoticeWire, OwnedWire, ReplyWire};
 use crate::transport::{ConnectionState, CoreEvent, Subscription, TransportError};
 use crate::view::{AllocationView, Cursor, Snapshot};
+use outbox::OnWire;
 use task::{LogTask, Note};
 
 /// Called once with the answer to a command.
@@ -158,6 +160,16 @@ struct Log {
     owner: Mutex<OwnerSeen>,
 }
 
+impl Log {
+    /// Hands a command to the log's task; after a stop it is refused.
+    fn submit(&self, command: Bytes, on_answer: OnWire) {
+        let sent = self.notes.send(Note::Submit { command, on_answer });
+        if let Err(mpsc::error::SendError(Note::Submit { on_answer, .. })) = sent {
+            on_answer(Err(Refusal::NoAnswer));
+        }
+    }
+}
+
 struct Shared {
     broker: Broker,
     config: LinkConfig,
@@ -222,16 +234,18 @@ impl Link {
             drop(permit);
             on_answer(read_answer(wire));
         });
-        // A link that was stopped drops the note, and with it the answer's sender.
-        let _ = log.notes.send(Note::Submit { command: codec::encode_command(command), on_answer });
+        log.submit(codec::encode_command(command), on_answer);
     }
 
     /// Sends a command and waits for its answer; [`Refusal::NoAnswer`] after the timeout.
     pub async fn ask(&self, command: &Command, timeout: Duration) -> Answer {
         let (sender, receiver) = oneshot::channel();
-        self.submit(command, Box::new(move |answer| {
-            let _ = sender.send(answer);
-        }));
+        self.submit(
+            command,
+            Box::new(move |answer| {
+                let _ = sender.send(answer);
+            }),
+        );
         match tokio::time::timeout(timeout, receiver).await {
             Ok(Ok(answer)) => answer,
             _ => Answer::refused(Refusal::NoAnswer),
@@ -269,11 +283,14 @@ impl Link {
     pub async fn allocation(&self, tenant: &TenantId, command: &AllocationCommand) -> AllocationAnswer {
         let (sender, receiver) = oneshot::channel();
         let log = self.log(self.shared.broker.allocation_log(tenant));
+        let Ok(permit) = log.pending.clone().try_acquire_owned() else {
+            return AllocationAnswer::Refused(Refusal::Overloaded);
+        };
         let on_answer = Box::new(move |wire: Result<AnswerWire, Refusal>| {
+            drop(permit);
             let _ = sender.send(wire);
         });
-        let command = codec::encode_allocation_command(tenant, command);
-        let _ = log.notes.send(Note::Submit { command, on_answer });
+        log.submit(codec::encode_allocation_command(tenant, command), on_answer);
         let wire = receiver.await.unwrap_or(Err(Refusal::NoAnswer));
         match wire.map(AllocationAnswer::try_from) {
             Ok(Ok(answer)) => answer,
@@ -423,3 +440,6 @@ fn read_answer(wire: Result<AnswerWire, Refusal>) -> Answer {
         Err(refusal) => Answer::refused(refusal),
     }
 }
+
+#[cfg(test)]
+mod tests;

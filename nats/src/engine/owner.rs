@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kefu_model::ids::At;
-use kefu_model::reader::{LogCursor, Standing, Stamp};
+use kefu_model::reader::{LogCursor, Stamp, Standing};
 
 use super::batch::{Entry, InFlight, Pipeline};
 use super::domain::{Domain, Logged, Step, Want};
@@ -225,14 +225,7 @@ impl<D: Domain> Owner<D> {
     /// was decided after `last_at`. Asks at once for the claim to be appended; the log is to be fed by [`Self::record`] from
     /// `cursor.position + 1` on.
     #[must_use]
-    pub fn claim(
-        domain: Arc<D>,
-        limits: Limits,
-        worker: &str,
-        nonce: u64,
-        cursor: LogCursor,
-        last_at: At,
-    ) -> Self {
+    pub fn claim(domain: Arc<D>, limits: Limits, worker: &str, nonce: u64, cursor: LogCursor, last_at: At) -> Self {
         let claim = payload::encode(&RecordWire::Claim(worker.to_owned(), nonce));
         Self {
             domain,
@@ -330,8 +323,7 @@ impl<D: Domain> Owner<D> {
         if position > self.cursor.position + 1 {
             return Err(Lost::Gap { after: self.cursor.position, next: position });
         }
-        let record: RecordWire =
-            payload::decode(bytes).map_err(|source| Lost::Unreadable { position, source })?;
+        let record: RecordWire = payload::decode(bytes).map_err(|source| Lost::Unreadable { position, source })?;
         let standing = self.cursor.admit(position, record.stamp());
         match (record, standing) {
             (_, Standing::Void) => {
@@ -433,8 +425,7 @@ impl<D: Domain> Owner<D> {
     fn recover(&mut self, position: u64, outcomes: &[serde_bytes::ByteBuf]) -> Result<(), Lost> {
         let mut logged = Vec::with_capacity(outcomes.len());
         for bytes in outcomes {
-            let outcome =
-                self.domain.decode_outcome(bytes).map_err(|source| Lost::Unreadable { position, source })?;
+            let outcome = self.domain.decode_outcome(bytes).map_err(|source| Lost::Unreadable { position, source })?;
             self.last_at = self.last_at.max(self.domain.outcome_at(&outcome));
             let id = self.domain.outcome_id(&outcome);
             logged.push((id, Arc::new(Logged { outcome, bytes: Bytes::copy_from_slice(bytes) })));

@@ -314,7 +314,11 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         Ok(())
     }
 
-    async fn take_envelope(&mut self, record: Result<StreamRecord, TransportError>, now: At) -> Result<(), PartitionError> {
+    async fn take_envelope(
+        &mut self,
+        record: Result<StreamRecord, TransportError>,
+        now: At,
+    ) -> Result<(), PartitionError> {
         let record = match record {
             Ok(record) => record,
             Err(TransportError::Closed) => {

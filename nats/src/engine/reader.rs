@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kefu_model::{At, Outcome};
 use kefu_model::reader::{LogCursor, Standing};
+use kefu_model::{At, Outcome};
 
 use super::domain::Domain;
 use crate::broker::{Broker, LogName};
@@ -83,9 +83,15 @@ impl LogReader {
     ///
     /// # Errors
     /// [`ReadError::NotOurs`] when the checkpoint is of another log.
-    pub async fn open(broker: &Broker, log: LogName, log_id: Option<[u8; 16]>, cursor: LogCursor) -> Result<Self, ReadError> {
+    pub async fn open(
+        broker: &Broker,
+        log: LogName,
+        log_id: Option<[u8; 16]>,
+        cursor: LogCursor,
+    ) -> Result<Self, ReadError> {
         verify(broker, log, log_id, cursor).await?;
-        let reader = broker.read_log(log, cursor.position + 1).await.map_err(|source| ReadError::Transport { log, source })?;
+        let reader =
+            broker.read_log(log, cursor.position + 1).await.map_err(|source| ReadError::Transport { log, source })?;
         Ok(Self { log, cursor, reader })
     }
 
@@ -116,8 +122,8 @@ impl LogReader {
             if position != self.cursor.position + 1 {
                 return Err(ReadError::Gap { log, after: self.cursor.position, next: position });
             }
-            let wire: RecordWire = payload::decode(&record.payload)
-                .map_err(|source| ReadError::Payload { log, position, source })?;
+            let wire: RecordWire =
+                payload::decode(&record.payload).map_err(|source| ReadError::Payload { log, position, source })?;
             if self.cursor.admit(position, wire.stamp()) == Standing::Void {
                 continue;
             }

@@ -1,10 +1,11 @@
 //! The conversations of one log that this process follows, and how far.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kefu_model::ids::TenantId;
 use kefu_model::{ConversationId, Outcome};
+use tokio::time::Instant;
 
 use super::AttachRequest;
 use crate::payload::AttachItemWire;
@@ -104,15 +105,21 @@ impl Follows {
         self.waiting.insert(self.next_token, waiting);
     }
 
-    /// Detaches and attaches to be sent now, at most [`ATTACH_ITEMS`] of each.
+    /// Detaches and attaches to be sent now, at most [`ATTACH_ITEMS`] of each. No attach leaves before the last detach: an
+    /// older detach of the same conversation would take it back.
     pub(super) fn due(&mut self) -> Vec<AttachItemWire> {
         let now = Instant::now();
         let left = self.detached.len().saturating_sub(ATTACH_ITEMS);
-        let detached = self.detached.drain(left..).map(|(tenant, conversation)| {
-            AttachItemWire::Detach(tenant.as_str().to_owned(), conversation.into())
-        });
+        let detached = self
+            .detached
+            .drain(left..)
+            .map(|(tenant, conversation)| AttachItemWire::Detach(tenant.as_str().to_owned(), conversation.into()));
         let mut items: Vec<AttachItemWire> = detached.collect();
-        let attaches = self.waiting
+        if !self.detached.is_empty() {
+            return items;
+        }
+        let attaches = self
+            .waiting
             .iter_mut()
             .filter(|(_, waiting)| waiting.sent_at.is_none_or(|sent_at| now - sent_at > RETRY_AFTER))
             .take(ATTACH_ITEMS)
@@ -160,13 +167,13 @@ impl Follows {
             return Continuity::Drop;
         }
         match first {
-            None if outcome.rev == followed.cursor.rev => Continuity::Next,
+            None if (epoch, outcome.rev) == (followed.cursor.epoch, followed.cursor.rev) => Continuity::Next,
             None => Continuity::Hole,
             Some(first) if epoch == followed.cursor.epoch && first == followed.cursor.rev + 1 => {
                 followed.cursor.rev = outcome.rev;
                 Continuity::Next
             }
-            Some(first) if first <= followed.cursor.rev => Continuity::Drop,
+            Some(first) if epoch == followed.cursor.epoch && first <= followed.cursor.rev => Continuity::Drop,
             Some(_) => Continuity::Hole,
         }
     }

@@ -1,11 +1,12 @@
 //! Commands of one log on their way: which wait to be sent, which for an answer.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use kefu_model::Refusal;
 use serde_bytes::ByteBuf;
+use tokio::time::Instant;
 
 use crate::payload::{self, AnswerWire, EnvelopeWire};
 
@@ -13,9 +14,9 @@ use crate::payload::{self, AnswerWire, EnvelopeWire};
 pub(super) type OnWire = Box<dyn FnOnce(Result<AnswerWire, Refusal>) + Send>;
 
 /// Encoded commands in one envelope, in bytes.
-const ENVELOPE_BYTES: usize = 512 * 1024;
+pub(super) const ENVELOPE_BYTES: usize = 512 * 1024;
 /// Commands in one envelope.
-const ENVELOPE_COMMANDS: usize = 2_000;
+pub(super) const ENVELOPE_COMMANDS: usize = 2_000;
 
 struct Pending {
     command: Bytes,

@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::OptionFuture;
 use kefu_model::ids::TenantId;
 use kefu_model::{ConversationId, Outcome, Refusal};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::follow::{Continuity, Follows, Key, Waiting};
@@ -22,11 +23,20 @@ use crate::view::{Cursor, Snapshot};
 
 /// What the task is told.
 pub(super) enum Note {
-    Submit { command: Bytes, on_answer: OnWire },
+    Submit {
+        command: Bytes,
+        on_answer: OnWire,
+    },
     Attach(AttachRequest),
-    Detach { tenant: TenantId, conversation: ConversationId },
+    Detach {
+        tenant: TenantId,
+        conversation: ConversationId,
+    },
     Delivery(DeliveryWire),
-    Heartbeat { generation: u64, number: Option<u64> },
+    Heartbeat {
+        generation: u64,
+        number: Option<u64>,
+    },
     /// Deliveries may be missing.
     Suspect,
 }
@@ -42,7 +52,7 @@ struct Sending {
     id: String,
     payload: Bytes,
     ticket: Option<AppendTicket>,
-    retry_at: tokio::time::Instant,
+    retry_at: Instant,
 }
 
 pub(super) struct LogTask {
@@ -109,6 +119,10 @@ impl LogTask {
             if !self.hand_on().await {
                 break;
             }
+        }
+        self.inbox.close();
+        while let Ok(note) = self.inbox.try_recv() {
+            self.take(note);
         }
         self.outbox.close();
     }
@@ -284,10 +298,10 @@ impl LogTask {
             let Some(payload) = self.outbox.envelope() else { return };
             self.envelopes += 1;
             let id = format!("{}:{}:{}", self.config.edge, self.log, self.envelopes);
-            self.sending = Some(Sending { id, payload, ticket: None, retry_at: tokio::time::Instant::now() });
+            self.sending = Some(Sending { id, payload, ticket: None, retry_at: Instant::now() });
         }
         let Some(sending) = self.sending.as_mut() else { return };
-        if sending.ticket.is_some() || tokio::time::Instant::now() < sending.retry_at {
+        if sending.ticket.is_some() || Instant::now() < sending.retry_at {
             return;
         }
         let stream = self.log.in_stream();
@@ -313,7 +327,7 @@ impl LogTask {
         } else if let Some(sending) = self.sending.as_mut() {
             tracing::debug!(log = %self.log, %error, "an envelope is sent again");
             sending.ticket = None;
-            sending.retry_at = tokio::time::Instant::now() + RETRY_PAUSE;
+            sending.retry_at = Instant::now() + RETRY_PAUSE;
         }
     }
 

@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 
 use kefu_model::ids::At;
 
+use super::Effect;
 use super::{Asked, Hot, Lost, Owner};
 use crate::engine::domain::{Domain, Row, Want};
-use super::Effect;
 
 /// Commands of one aggregate that wait for a load.
 pub(super) struct Loading<D: Domain> {
