@@ -11,6 +11,7 @@ use crate::notice::Notice;
 use crate::payload::{self, NoticeWire};
 use crate::transport::{
     Durability, Overflow, Position, StreamInfo, StreamReader, StreamSpec, Subscription, Transport, TransportError,
+    UNLIMITED_BYTES,
 };
 
 /// What a log's aggregates are.
@@ -75,9 +76,9 @@ pub struct BrokerSettings {
     pub in_on_disk: bool,
     /// Servers that keep each stream.
     pub replicas: usize,
-    /// Most bytes of one log.
-    pub log_max_bytes: u64,
-    /// Most bytes of one inbox; the oldest commands make room.
+    /// Most bytes of one log; none leaves it to the broker's own limits. JetStream reserves what is said here.
+    pub log_max_bytes: Option<u64>,
+    /// Most bytes of one inbox; the oldest commands make room. JetStream reserves them in memory.
     pub in_max_bytes: u64,
 }
 
@@ -88,8 +89,8 @@ impl Default for BrokerSettings {
             allocation_partitions: 1,
             in_on_disk: false,
             replicas: 1,
-            log_max_bytes: 64 * 1024 * 1024 * 1024,
-            in_max_bytes: 64 * 1024 * 1024,
+            log_max_bytes: None,
+            in_max_bytes: 16 * 1024 * 1024,
         }
     }
 }
@@ -203,7 +204,7 @@ impl Broker {
         StreamSpec {
             name: log.log_stream(),
             durability: Durability::Disk,
-            max_bytes: self.settings.log_max_bytes,
+            max_bytes: self.settings.log_max_bytes.unwrap_or(UNLIMITED_BYTES),
             overflow: Overflow::RefuseNew,
             duplicate_window: Duration::from_secs(120),
             max_age: None,

@@ -92,7 +92,7 @@ impl NatsServer {
         let port = if self.port == 0 { -1 } else { i32::from(self.port) };
         let text = format!(
             "listen: \"127.0.0.1:{port}\"\nports_file_dir: {dir:?}\nlog_file: {:?}\n\
-             jetstream {{ store_dir: {:?}, sync_interval: always, max_memory_store: 1GB, max_file_store: 10GB }}\n",
+             jetstream {{ store_dir: {:?}, sync_interval: always, max_memory_store: 64GB, max_file_store: 8TB }}\n",
             dir.join("log"),
             dir.join("store"),
         );

@@ -11,7 +11,7 @@ mod ticket;
 
 pub use self::core::{CoreEvent, CoreMessage, Reply, ReplyPath, Subscription};
 pub use self::error::{Cause, TransportError};
-pub use self::spec::{Durability, Overflow, StreamInfo, StreamRecord, StreamSpec};
+pub use self::spec::{Durability, Overflow, StreamInfo, StreamRecord, StreamSpec, UNLIMITED_BYTES};
 pub use self::ticket::{AppendTicket, TicketSender};
 
 pub(crate) use self::queue::{CoreQueue, QueueSubscription};

@@ -50,7 +50,8 @@ pub async fn open_broker(settings: &Settings, data: &DataDir) -> anyhow::Result<
         allocation_partitions: settings.deployment.allocation_partitions,
         in_on_disk: settings.nats.inbox_on_disk && !settings.nats.url.is_empty(),
         replicas: settings.nats.replicas,
-        ..BrokerSettings::default()
+        log_max_bytes: Some(settings.nats.log_max_mib * 1024 * 1024).filter(|bytes| *bytes > 0),
+        in_max_bytes: settings.nats.inbox_max_mib.max(1) * 1024 * 1024,
     };
     Broker::open(transport, broker).await.context("cannot open the broker's streams")
 }

@@ -97,11 +97,11 @@ async fn serve(
     let mut edges: JoinSet<Ended> = JoinSet::new();
     let mut workers: JoinSet<Ended> = JoinSet::new();
     start_workers(parts, &roles, &mut workers, &workers_stop)?;
+    let mut banner = None;
     if roles.contains(&Role::Edge) {
         let address = edge::start(parts, inbox, &mut edges, edges_stop.clone()).await?;
         let public_url = parts.settings.server.public_url.clone();
-        wait_until_ready(parts, roles.contains(&Role::Router)).await;
-        Banner { address, public_url, demo, first_admin }.print();
+        banner = Some(Banner { address, public_url, demo, first_admin });
     } else {
         let ops =
             ops::Ops { broker: parts.broker.clone(), store: parts.store.clone(), registry: parts.registry.clone() };
@@ -110,8 +110,9 @@ async fn serve(
         drain(inbox);
         println!("Kefu runs {roles:?}; health and metrics are on http://{listen}");
     }
+    let own_router = roles.contains(&Role::Router);
     let early = tokio::select! {
-        signal = stop::signal() => signal.err(),
+        signal = greet_and_wait(parts, own_router, banner) => signal.err(),
         Some(ended) = edges.join_next() => Some(ended_early(ended)),
         Some(ended) = workers.join_next() => Some(ended_early(ended)),
     };
@@ -201,6 +202,21 @@ async fn all_ended(tasks: &mut JoinSet<Ended>) -> Option<anyhow::Error> {
     first
 }
 
+/// Prints the first lines once they are true, then waits for the signal to stop.
+async fn greet_and_wait(parts: &Parts, own_router: bool, banner: Option<Banner>) -> anyhow::Result<()> {
+    let greet = async {
+        if let Some(banner) = banner {
+            wait_until_ready(parts, own_router).await;
+            banner.print();
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = greet => Ok(()),
+        signal = stop::signal() => signal,
+    }
+}
+
 /// The first lines are printed when clicking them works.
 async fn wait_until_ready(parts: &Parts, own_router: bool) {
     if !own_router {
@@ -243,6 +259,12 @@ fn remark_on_unused(settings: &Settings) {
     if !settings.redis.url.is_empty() {
         tracing::warn!(
             "redis.url is set; this release keeps what is true right now in the process and does not use it"
+        );
+    }
+    if Role::ALL.iter().any(|role| !settings.server.roles.contains(role)) {
+        tracing::warn!(
+            "this process has not all roles; in this release the store and what is true right now are its own, so other \
+             processes do not share them"
         );
     }
     if !settings.files.dir.as_os_str().is_empty() {

@@ -14,7 +14,7 @@ pub(super) fn may_remove(event: &Event) -> bool {
             | Event::SessionQueued { .. }
             | Event::SessionAssigned { .. }
             | Event::SessionTransferred { .. }
-            | Event::SessionEnded { .. }
+            | Event::SessionOpened { .. }
     )
 }
 

@@ -77,6 +77,8 @@ impl Conversation {
     fn absorb_session(&mut self, event: &Event, at: At) {
         match event {
             Event::SessionOpened { session } => {
+                // Whoever served the last session follows it to its rating, and leaves when the next one begins.
+                self.staff_leaves();
                 self.session = Some(Session {
                     ordinal: *session,
                     status: SessionStatus::Waiting,
@@ -108,7 +110,6 @@ impl Conversation {
                 }
             }
             Event::SessionEnded { by, .. } => {
-                self.staff_leaves();
                 if let Some(session) = &mut self.session {
                     session.status = SessionStatus::Ended;
                     session.ended_at = Some(at);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::connection::Connection;
 use super::errors;
-use crate::transport::{Durability, Overflow, StreamInfo, StreamSpec, TransportError, first_difference};
+use crate::transport::{Durability, Overflow, StreamInfo, StreamSpec, TransportError, UNLIMITED_BYTES, first_difference};
 
 /// The key of a stream's id in its metadata.
 const ID_KEY: &str = "kefu-stream-id";
@@ -55,7 +55,10 @@ impl Connection {
         Config {
             name: self.stream_name(&spec.name),
             subjects: vec![self.stream_subject(&spec.name)],
-            max_bytes: i64::try_from(spec.max_bytes).unwrap_or(i64::MAX),
+            max_bytes: match spec.max_bytes {
+                UNLIMITED_BYTES => -1,
+                bytes => i64::try_from(bytes).unwrap_or(-1),
+            },
             discard: match spec.overflow {
                 Overflow::RefuseNew => DiscardPolicy::New,
                 Overflow::DropOldest => DiscardPolicy::Old,
@@ -80,7 +83,7 @@ impl Connection {
                 StorageType::File => Durability::Disk,
                 StorageType::Memory => Durability::Memory,
             },
-            max_bytes: u64::try_from(config.max_bytes).unwrap_or(0),
+            max_bytes: u64::try_from(config.max_bytes).unwrap_or(UNLIMITED_BYTES),
             overflow: match config.discard {
                 DiscardPolicy::New => Overflow::RefuseNew,
                 DiscardPolicy::Old => Overflow::DropOldest,

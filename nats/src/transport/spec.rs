@@ -12,6 +12,10 @@ const MAX_NAME_BYTES: usize = 64;
 /// The longest subject of a core message, in bytes.
 const MAX_SUBJECT_BYTES: usize = 256;
 
+/// The `max_bytes` of a stream that only the broker's own limits bound. A JetStream server reserves any smaller number when
+/// the stream is made, and refuses the stream when it has not that much left.
+pub const UNLIMITED_BYTES: u64 = i64::MAX as u64;
+
 /// Where the records of a stream are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {

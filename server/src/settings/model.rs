@@ -85,7 +85,7 @@ section!(
         allowed_origins: Vec<String> = Vec::new(),
         frame_ancestors: Vec<String> = Vec::new(),
         trusted_proxies: Vec<IpNet> = Vec::new(),
-        stop_stage_s: u64 = 15,
+        stop_stage_s: u64 = 25,
     }
 );
 section!(
@@ -112,6 +112,8 @@ section!(
         prefix: String = "kefu".to_owned(),
         replicas: usize = 1,
         inbox_on_disk: bool = false,
+        log_max_mib: u64 = 0,
+        inbox_max_mib: u64 = 16,
         settle_ms: u64 = 700,
     }
 );

@@ -101,12 +101,12 @@ fn check(state: &Conversation) {
     if let Some(session) = &state.session {
         assert_eq!(session.status == SessionStatus::Active, session.agent.is_some() && session.ended_at.is_none());
         assert!(session.rating.is_none() || session.status == SessionStatus::Ended);
-        // Overseers may have come in by posting; of the others only the one who has the session is in.
+        // Overseers may have come in by posting; of the others only who has the session is in, or had it when it ended.
         let inside = state
             .members
             .iter()
             .filter(|(user, member)| user.kind == UserKind::Agent && **user != agent("boss") && member.is_active());
-        let holder = session.agent.as_ref().filter(|_| session.status == SessionStatus::Active);
+        let holder = session.agent.as_ref().filter(|_| session.status != SessionStatus::Waiting);
         assert!(holder.is_none_or(|holder| state.has_active(holder)));
         let inside: Vec<&User> = inside.map(|(user, _)| user).collect();
         assert!(inside.iter().all(|user| Some(*user) == holder), "{inside:?} besides {holder:?}");

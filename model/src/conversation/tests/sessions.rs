@@ -69,10 +69,12 @@ fn members_supervisors_and_workers_end_a_session() {
         numbers(talk.end(actor.clone()));
         assert_eq!(talk.session().status, SessionStatus::Ended);
         assert_eq!(talk.session().ended_by.as_ref(), actor.user());
-        assert!(!talk.state.has_active(&agent("a")), "staff go out with it");
+        assert!(talk.state.has_active(&agent("a")), "who served it sees the rating");
         assert!(talk.state.has_active(&customer("v")));
         assert_eq!(talk.end(Actor::Worker), refused(Refusal::NoSession));
         assert!(talk.state.open_session().is_none());
+        numbers(talk.ask(visitor(), message("one more thing")));
+        assert!(!talk.state.has_active(&agent("a")), "staff go out when the next one begins");
     }
     let mut talk = Talk::active();
     assert_eq!(talk.end(kefu("b")), refused(Refusal::NotAMember));
