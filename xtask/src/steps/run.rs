@@ -1,7 +1,7 @@
 //! What each step does.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
@@ -54,18 +54,30 @@ async fn e2e(components: &Components) -> Result<()> {
     process::run(command).await
 }
 
-/// Each file of tests gets a NATS of its own, as it gets data folders of its own.
+/// Each file of tests gets a NATS of its own, as each test gets a data folder of its own. All are run, so that one failure
+/// does not hide another.
 async fn e2e_over_nats(components: &Components) -> Result<()> {
-    let binary = components.nats_server.as_ref().context("no nats-server was provisioned")?;
+    let mut failed = Vec::new();
     for file in e2e_files()? {
-        let nats = NatsServer::start(binary).await?;
-        let mut command = Command::new("node");
-        command.args(["--import", "tsx", "--test"]).arg(&file).current_dir(workspace::web().join("e2e"));
-        browser_environment(&mut command, components)?;
-        command.env("KEFU_TEST_NATS_URL", nats.url());
-        process::run(command).await?;
+        if let Err(error) = e2e_file_over_nats(components, &file).await {
+            println!("{error:#}");
+            failed.push(file.display().to_string());
+        }
     }
-    Ok(())
+    if failed.is_empty() {
+        return Ok(());
+    }
+    bail!("these failed over NATS: {}", failed.join(", "))
+}
+
+async fn e2e_file_over_nats(components: &Components, file: &Path) -> Result<()> {
+    let binary = components.nats_server.as_ref().context("no nats-server was provisioned")?;
+    let nats = NatsServer::start(binary).await?;
+    let mut command = Command::new("node");
+    command.args(["--import", "tsx", "--test"]).arg(file).current_dir(workspace::web().join("e2e"));
+    browser_environment(&mut command, components)?;
+    command.env("KEFU_TEST_NATS_URL", nats.url());
+    process::run(command).await
 }
 
 fn e2e_files() -> Result<Vec<PathBuf>> {
