@@ -118,26 +118,30 @@ impl Client {
     }
 
     /// Reconnects and goes on from the cursor; should what was missed be too much to be told, from the history.
-    pub async fn resume_from_history(&mut self, conversation: &str) {
+    pub async fn resume_or_load(&mut self, conversation: &str) {
         self.reconnect().await;
         if self.attach(conversation).await["recovered"] == true {
             let head = self.look(|view| view.conversations[conversation].state["rev"].as_u64());
             self.until_rev(conversation, head.expect("a rev")).await;
-            return;
+        } else {
+            self.attach_from_history(conversation).await;
         }
+    }
+
+    /// Loads the history and goes on from its `rev`, as often as it takes.
+    pub async fn attach_from_history(&mut self, conversation: &str) {
         let api = self.person.api.clone();
-        let (items, attached) = loop {
+        loop {
+            // The page first: what is read afterwards covers at least its rev.
             let page = api.get(&format!("/api/v1/chat/messages?conversation_id={conversation}")).await.ok();
             let items = api.whole_history(conversation).await;
-            let item = json!({"conversation": conversation, "epoch": page["epoch"], "rev": page["rev"]});
             self.shared.update(|view| view.expect_from_history(conversation, &page, &items));
+            let item = json!({"conversation": conversation, "epoch": page["epoch"], "rev": page["rev"]});
             let attached = self.attach_item(item).await;
             if attached["recovered"] == true {
-                break (items, attached);
+                return self.until_rev(conversation, attached["rev"].as_u64().expect("a rev")).await;
             }
-        };
-        assert!(!items.is_empty());
-        self.until_rev(conversation, attached["rev"].as_u64().expect("a rev")).await;
+        }
     }
 
     /// Forgets refusals after which the same is to be sent again, and counts them.
@@ -307,7 +311,11 @@ impl Client {
 
     /// Waits until these texts, in this order, are all the messages that are seen of a conversation.
     pub async fn until_texts(&self, conversation: &str, texts: &[&str]) {
-        self.until(&format!("the texts {texts:?}"), |view| (view.texts(conversation) == texts).then_some(())).await;
+        let what = match texts.len() {
+            0..10 => format!("the texts {texts:?}"),
+            many => format!("{many} texts, from {:?} to {:?}", texts.first(), texts.last()),
+        };
+        self.until(&what, |view| (view.texts(conversation) == texts).then_some(())).await;
     }
 
     /// Waits until the client has this event.
@@ -347,8 +355,8 @@ impl Client {
                 return found;
             }
             if tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
-                let last = self.look(View::last_frames);
-                panic!("{}: not within {limit:?}: {what}. The last frames:\n{last}", self.person.id);
+                let summary = self.look(View::summary);
+                panic!("{}: not within {limit:?}: {what}. The last frames:\n{summary}", self.person.id);
             }
         }
     }

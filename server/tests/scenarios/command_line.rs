@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::harness::kefu::{Kefu, Said, run, run_with};
 use crate::harness::scene::{Broker, log_in};
-use crate::harness::{api::Api, run as run_scenario, wait::eventually};
+use crate::harness::{api::Api, run as run_scenario, wait::eventually, wait::eventually_within};
 
 fn here(test: impl AsyncFnOnce()) {
     run_scenario(Broker::Embedded, async |_| test().await);
@@ -118,7 +118,7 @@ fn agents_are_added_and_listed_while_it_runs() {
         refused(&run(&stdin, "a password of my own\n").await, "taken");
         refused(&run(&["agent", "add", "x", "--password-stdin", "--data-dir", data], "short\n").await, "8 characters");
         refused(&run(&["agent", "add", "x", "--role", "king", "--data-dir", data], "").await, "role");
-        refused(&run(&["agent", "password", "nobody", "--data-dir", data], "").await, "nobody");
+        refused(&run(&["agent", "password", "nobody", "--data-dir", data], "").await, "no such agent");
 
         // Stopped as well.
         kefu.kill();
@@ -143,8 +143,35 @@ fn passwords_are_changed_at_the_terminal() {
         log_in(&api, "admin", "the admin's own").await;
         let old = json!({"username": "admin", "password": kefu.admin_password()});
         assert_eq!(api.post("/api/kefu/login", old).await.status, 401);
-        run(&["agent", "add", "mei", "--data-dir", data], "").await;
+        let added = run(&["agent", "add", "mei", "--password-stdin", "--data-dir", data], "the first one\n").await;
+        assert!(added.success, "{}", added.stderr);
         refused(&run(&["admin", "password", "mei", "--data-dir", data], "").await, "not an admin");
+    });
+}
+
+/// The command is a process of its own: the running one hears of it when it looks at a login again, once a minute.
+#[test]
+fn another_password_ends_logins_of_the_running_deployment() {
+    here(async || {
+        let kefu = Kefu::start(&[], &[]).await;
+        let data = kefu.data_dir();
+        let data = data.to_str().expect("a path");
+        let api = Api::new(&kefu.url());
+        let admin = log_in(&api, "admin", &kefu.admin_password()).await;
+        let socket = crate::client::Client::connect(&kefu.address(), &admin, crate::client::Protocol::Json).await;
+        let changed = run(&["admin", "password", "--password-stdin", "--data-dir", data], "the admin's own\n").await;
+        assert!(changed.success && changed.stdout.contains("1 logins"), "{} {}", changed.stdout, changed.stderr);
+        let limit = std::time::Duration::from_secs(75);
+        eventually_within(limit, "the login ended", async || {
+            (admin.api.get("/api/kefu/status").await.status == 401).then_some(())
+        })
+        .await;
+        let ping = json!({"t": "ping"});
+        eventually_within(limit, "the socket was closed", async || {
+            socket.send(ping.clone());
+            socket.look(|view| view.closed).map(|code| assert_eq!(code, 4203))
+        })
+        .await;
     });
 }
 

@@ -43,8 +43,7 @@ scenarios! {
     connections: connections_are_listed_and_closed, who_is_here_is_known, a_user_has_so_many_connections;
     corrections: only_the_author_or_a_supervisor_corrects, an_author_edits_and_takes_back;
     credentials: logging_out_ends_that_login_only, a_new_password_ends_all_logins, a_disabled_agent_is_out_at_once,
-        the_command_line_ends_logins_of_a_running_deployment, credentials_run_out,
-        foreign_and_forged_tokens_are_refused, an_address_that_names_somebody_else_is_refused;
+        credentials_run_out, foreign_and_forged_tokens_are_refused, an_address_that_names_somebody_else_is_refused;
     description: every_described_call_is_there;
     devices: two_devices_of_a_user_see_the_same;
     isolation: another_customers_conversation_is_out_of_reach, customers_have_no_business_in_the_office;

@@ -1,5 +1,7 @@
 //! The events of a conversation as a client got them: dense, or the test fails.
 
+use std::fmt;
+
 use serde_json::Value;
 
 /// What a client knows of a conversation.
@@ -73,6 +75,13 @@ impl Transcript {
     /// The types of the events.
     pub fn types(&self) -> Vec<&str> {
         self.events.iter().filter_map(|event| event["type"].as_str()).collect()
+    }
+}
+
+impl fmt::Display for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (epoch, base, rev, lost) = (self.epoch, self.base, self.rev(), self.lost);
+        write!(f, "epoch {epoch}, events {base} to {rev}, lost {lost} times")
     }
 }
 

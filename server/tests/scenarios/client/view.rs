@@ -8,6 +8,9 @@ use tokio::sync::watch;
 
 use super::transcript::Transcript;
 
+/// Frames shown of a failure.
+const LAST_FRAMES: usize = 12;
+
 /// A view, shared between the reader of a connection and the scenario.
 pub struct Shared {
     view: Mutex<View>,
@@ -127,7 +130,7 @@ impl View {
 
     /// Looks, after checking that nothing happened that must not.
     pub fn checked<T>(&self, look: impl FnOnce(&Self) -> T) -> T {
-        assert!(self.violations.is_empty(), "{:#?}\n{}", self.violations, self.last_frames());
+        assert!(self.violations.is_empty(), "{:#?}\n{}", self.violations, self.summary());
         look(self)
     }
 
@@ -188,14 +191,15 @@ impl View {
     }
 
     /// For people who look into a failure.
-    pub fn last_frames(&self) -> String {
-        let shown = |frame: &Value| {
-            let text = frame.to_string();
-            text.chars().take(400).collect::<String>()
-        };
-        let last: Vec<String> = self.frames.iter().rev().take(12).map(shown).collect();
-        let closed = self.closed.map(|code| format!("\n(closed with {code})")).unwrap_or_default();
-        last.into_iter().rev().collect::<Vec<_>>().join("\n") + &closed
+    pub fn summary(&self) -> String {
+        let shown = |frame: &Value| frame.to_string().chars().take(400).collect::<String>();
+        let skipped = self.frames.len().saturating_sub(LAST_FRAMES);
+        let mut lines: Vec<String> = self.frames[skipped..].iter().map(shown).collect();
+        for (id, known) in &self.conversations {
+            lines.push(format!("({id}: {known}; {} texts)", self.texts(id).len()));
+        }
+        lines.push(format!("({} frames; closed: {:?})", self.frames.len(), self.closed));
+        lines.join("\n")
     }
 
     /// The connection ended.

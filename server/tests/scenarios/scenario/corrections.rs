@@ -3,6 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use crate::client::Client;
 use crate::harness::scene::{Broker, Scene};
 use crate::harness::wait::eventually;
 
@@ -22,7 +23,7 @@ pub async fn only_the_author_or_a_supervisor_corrects(broker: Broker) {
     for body in [edit(theirs, "changed"), json!({"type": "recall", "seq": theirs})] {
         assert_eq!(chat.visitor.ask(&id, body).await["code"], 1102);
     }
-    let own_id = format!("/api/messages/{}", message_id(&chat.visitor, &id, own));
+    let own_id = format!("/api/messages/{}", message_id(&chat.visitor, &id, own).await);
     let change = json!({"content": "changed"});
     chat.agent.person.api.put(&own_id, change.clone()).await.refused(StatusCode::FORBIDDEN, 1102);
     chat.agent.person.api.post(&format!("{own_id}/recall"), json!({})).await.refused(StatusCode::FORBIDDEN, 1102);
@@ -58,21 +59,23 @@ pub async fn an_author_edits_and_takes_back(broker: Broker) {
     let by_seq = |seq: u64| items.iter().find(|item| item["seq"] == seq).expect("the message");
     assert_eq!(by_seq(first)["content"]["text"], "a typo");
     assert!(by_seq(second)["content"].is_null(), "what was taken back is gone");
-    let one = chat.agent.person.api.get(&format!("/api/v1/chat/messages/{}", message_id(&chat.visitor, &id, second))).await;
+    let one = chat.agent.person.api.get(&format!("/api/v1/chat/messages/{}", message_id(&chat.visitor, &id, second).await)).await;
     assert!(!one.text.contains("a secret"), "{}", one.text);
 
     // By request as well, and the answer shows what was done.
     let third = chat.visitor.say(&id, "more").await["seq"].as_u64().expect("a seq");
-    let path = format!("/api/messages/{}", message_id(&chat.visitor, &id, third));
+    let path = format!("/api/messages/{}", message_id(&chat.visitor, &id, third).await);
     let edited = chat.visitor.person.api.put(&path, json!({"content": "more than that"})).await.ok();
     assert_eq!((&edited["content"]["text"], edited["edited_at"].is_string()), (&json!("more than that"), true));
     chat.agent.until_texts(&id, &["hello", "a typo", "more than that"]).await;
 }
 
 /// The address of a message, as it was delivered.
-fn message_id(client: &crate::client::Client, id: &str, seq: u64) -> String {
-    client.look(|view| {
-        let message = view.conversations[id].of_type("message").find(|event| event["seq"] == seq);
-        message.and_then(|message| message["message_id"].as_str()).expect("a message").to_owned()
-    })
+async fn message_id(client: &Client, id: &str, seq: u64) -> String {
+    client
+        .until("the message", |view| {
+            let message = view.conversations[id].of_type("message").find(|event| event["seq"] == seq);
+            Some(message?["message_id"].as_str()?.to_owned())
+        })
+        .await
 }

@@ -55,21 +55,6 @@ pub async fn a_disabled_agent_is_out_at_once(broker: Broker) {
     is_refused(&scene, &mei).await;
 }
 
-pub async fn the_command_line_ends_logins_of_a_running_deployment(broker: Broker) {
-    let scene = Scene::start(broker).await;
-    let mei = scene.agent("mei", 5).await;
-    let data = scene.kefu.data_dir();
-    let data = data.to_str().expect("a path");
-    let said = crate::harness::kefu::run(&["agent", "password", "mei", "--password-stdin", "--data-dir", data], "from the command line\n").await;
-    assert!(said.success, "{}", said.stderr);
-    log_in(&scene.api(), "mei", "from the command line").await;
-    // Another process has no cache to clear: the login ends once the cache has forgotten it.
-    crate::harness::wait::eventually_within(std::time::Duration::from_secs(75), "the login ended", async || {
-        (mei.api.get("/api/kefu/status").await.status == 401).then_some(())
-    })
-    .await;
-}
-
 pub async fn credentials_run_out(broker: Broker) {
     let short = [("KEFU_AUTH__LOGIN_MINUTES", "0"), ("KEFU_AUTH__VISITOR_DAYS", "0")];
     let nats = (broker == Broker::Nats).then(kefu_nats::testing::NatsServer::start);
@@ -81,7 +66,11 @@ pub async fn credentials_run_out(broker: Broker) {
     let visitor = scene::visitor(&api).await;
     let admin = log_in(&api, "admin", &kefu.admin_password()).await;
     for person in [&visitor, &admin] {
-        person.api.get("/api/v1/chat/conversations").await.refused(StatusCode::UNAUTHORIZED, 4202);
+        let ran_out = crate::harness::wait::eventually("it ran out", async || {
+            let reply = person.api.get("/api/v1/chat/conversations").await;
+            (reply.status != 200).then_some(reply)
+        });
+        ran_out.await.refused(StatusCode::UNAUTHORIZED, 4202);
         let mut socket = Client::new(&kefu.address(), person, Protocol::Json);
         socket.dial().await;
         assert_eq!(socket.until_closed().await, 4202);

@@ -11,19 +11,14 @@ pub async fn another_customers_conversation_is_out_of_reach(broker: Broker) {
     let mut chat = scene.chat().await;
     let said = chat.visitor.say(&chat.id, "my secret").await;
     let (id, owner) = (chat.id.clone(), chat.visitor.person.id.clone());
-    let message_id = chat.visitor.look(|view| {
-        let of_seq = |event: &&serde_json::Value| event["seq"] == said["seq"];
-        let message = view.conversations[&id].of_type("message").find(of_seq);
-        message.and_then(|message| message["message_id"].as_str().map(str::to_owned))
-    });
-    let message_id = match message_id {
-        Some(message_id) => message_id,
-        None => chat.visitor.until("the message", |view| {
-            let messages = view.conversations[&id].of_type("message");
-            let own = messages.filter(|event| event["seq"] == said["seq"]).last()?;
-            own["message_id"].as_str().map(str::to_owned)
-        }).await,
-    };
+    let of_seq = |event: &&serde_json::Value| event["seq"] == said["seq"];
+    let message_id = chat
+        .visitor
+        .until("the message", |view| {
+            let message = view.conversations[&id].of_type("message").find(of_seq)?;
+            message["message_id"].as_str().map(str::to_owned)
+        })
+        .await;
 
     let mut stranger = scene.connected_visitor().await;
     let own = stranger.support();

@@ -24,13 +24,16 @@ pub async fn a_session_ends_is_rated_and_counted(broker: Broker) {
     }
     chat.agent.person.api.post(&format!("{session}/end"), json!({})).await.code();
     assert_eq!(chat.visitor.ask(&id, json!({"type": "end_session"})).await["code"], 1205);
-    assert_eq!(chat.agent.ask(&id, crate::client::message("one more")).await["code"], 1101, "the agent left with it");
 
     assert_eq!(chat.visitor.ask(&id, rate(2, 5)).await["code"], 1205);
     assert_eq!(chat.visitor.ask(&id, rate(1, 4)).await["t"], "ack");
     assert_eq!(chat.visitor.ask(&id, rate(1, 1)).await["code"], 1209);
     let rated = scene.admin.api.get(&session).await.ok();
     assert_eq!(rated["rating"], 4);
+    // Who served it follows it to its rating, and leaves when the next one begins.
+    let seen = chat.agent.until("the rating", |view| view.conversations[&id].of_type("session_rated").next().cloned()).await;
+    assert_eq!((&seen["score"], &seen["comment"]), (&json!(4), &json!("fine")));
+    chat.agent.set_status("busy").await;
     let counted = eventually("it is counted", async || {
         let numbers = scene.admin.api.get("/api/sessions/statistics").await.ok();
         (numbers["rated"] == 1).then_some(numbers)
@@ -49,6 +52,7 @@ pub async fn a_session_ends_is_rated_and_counted(broker: Broker) {
         known.of_type("session_opened").any(|event| event["session"] == 2).then_some(())
     };
     chat.visitor.until("the second session", opened).await;
+    assert_eq!(chat.agent.ask(&id, crate::client::message("and I?")).await["code"], 1101);
     let first = scene.admin.api.get(&session).await.ok();
     assert_eq!((&first["ordinal"], &first["status"], &first["rating"]), (&json!(1), &json!("ended"), &json!(4)));
 }
@@ -130,7 +134,7 @@ pub async fn sessions_are_picked_given_back_and_taken_over(broker: Broker) {
     let bob = scene.online_agent("bob", 1).await;
     ann.set_status("busy").await;
     bob.set_status("busy").await;
-    let supervisor = scene.staff("sup", "supervisor", 5).await;
+    let supervisor = scene.staff("sup", "supervisor", 0).await;
     let mut visitor = scene.connected_visitor().await;
     let mut other = scene.connected_visitor().await;
     for visitor in [&mut visitor, &mut other] {

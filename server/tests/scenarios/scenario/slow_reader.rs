@@ -1,20 +1,19 @@
 //! A reader who stops reading is cut off and loses nothing.
 
-use crate::client::message;
 use crate::harness::scene::{Broker, Scene};
 
 pub async fn a_slow_reader_is_cut_off_and_resumes(broker: Broker) {
-    const MESSAGES: usize = 120;
+    // More than the kernel takes for a reader who does not read.
+    const MESSAGES: usize = 400;
     let scene = Scene::start_with(broker, &[("KEFU_LIMITS__OUTGOING_BYTES", "131072")]).await;
     let chat = scene.chat().await;
     let (mut agent, mut visitor, id) = (chat.agent, chat.visitor, chat.id);
     visitor.read_on(false);
     let texts: Vec<String> = (0..MESSAGES).map(|number| format!("{number} {}", "長".repeat(7_000))).collect();
     for text in &texts {
-        agent.until_room().await;
-        agent.command(&id, message(text));
+        // One by one: the sender reads its own at the same pace.
+        agent.say(&id, text).await;
     }
-    agent.until_answered().await;
     visitor.read_on(true);
     let code = visitor.until_closed().await;
     assert!([4002, 1006].contains(&code), "{code}");
@@ -23,7 +22,7 @@ pub async fn a_slow_reader_is_cut_off_and_resumes(broker: Broker) {
 
     // Too much to be told at once: it goes on from the history if it is told so.
     visitor.cut().await;
-    visitor.resume_from_history(&id).await;
+    visitor.resume_or_load(&id).await;
     let all: Vec<&str> = std::iter::once("hello").chain(texts.iter().map(String::as_str)).collect();
     let known = visitor.look(|view| view.texts(&id));
     assert_eq!(known.len(), all.len());
