@@ -239,7 +239,8 @@ fn open_session(draft: &mut Draft, actor: &Actor) -> Result<(), Refusal> {
 fn editable<'a>(draft: &'a Draft, actor: &Actor, seq: u64) -> Result<(&'a EditableMessage, User), Refusal> {
     let Actor::User { user, role, .. } = actor else { return Err(Refusal::RoleMayNot) };
     let support = draft.state.id.kind() == ConversationKind::Support;
-    if !draft.state.has_active(user) && !(support && role.oversees()) {
+    let overseen = support && role.oversees();
+    if !draft.state.has_active(user) && !overseen {
         return Err(Refusal::NotAMember);
     }
     if seq == 0 || seq > draft.state.seq {

@@ -182,6 +182,7 @@ enum Input<D: Domain> {
 ///
 /// # Errors
 /// Why ownership ended; `Ok` after a hand-over that was asked for.
+#[expect(clippy::too_many_arguments, reason = "one call, whose arguments have nothing else in common")]
 pub async fn run_partition<D: Domain, H: Host<D>>(
     broker: Broker,
     log: LogName,

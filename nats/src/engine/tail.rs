@@ -10,11 +10,14 @@ use super::domain::Logged;
 #[derive(Debug)]
 pub struct Tail<I, O> {
     records: VecDeque<TailRecord<I>>,
-    by_id: HashMap<I, VecDeque<(u64, Arc<Logged<O>>)>>,
+    by_id: HashMap<I, VecDeque<Placed<O>>>,
     /// Everything after this position is here.
     start: u64,
     bytes: usize,
 }
+
+/// An outcome with the position of its record.
+type Placed<O> = (u64, Arc<Logged<O>>);
 
 #[derive(Debug)]
 struct TailRecord<I> {

@@ -45,6 +45,7 @@ pub(crate) struct DeliveryWire {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "items are encoded or decoded once and not kept")]
 pub(crate) enum DeliveryItemWire {
     #[serde(rename = "a")]
     Answer(u64, AnswerWire),

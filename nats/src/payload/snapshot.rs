@@ -17,9 +17,12 @@ pub(crate) struct SnapshotWire {
     rev: u64,
     seq: u64,
     updated_at_ms: u64,
-    members: Vec<(UserWire, Option<String>, Vec<(u64, Option<u64>)>, u64, u64)>,
+    members: Vec<MemberWire>,
     session: Option<SessionWire>,
 }
+
+/// User, name, intervals, read, delivered.
+type MemberWire = (UserWire, Option<String>, Vec<(u64, Option<u64>)>, u64, u64);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct SessionWire {

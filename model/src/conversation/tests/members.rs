@@ -54,7 +54,7 @@ fn a_room_has_room_for_so_many() {
 #[test]
 fn a_room_shows_what_happened_while_one_was_in() {
     let (a, b) = (agent("a"), agent("b"));
-    let mut talk = Talk::room(&[a.clone()]);
+    let mut talk = Talk::room(std::slice::from_ref(&a));
     let (before, _) = numbers(talk.ask(kefu("a"), message("before")));
     let (came, _) = numbers(talk.ask(kefu("a"), add(&b)));
     let (during, _) = numbers(talk.ask(kefu("a"), message("during")));
