@@ -58,7 +58,7 @@ impl NatsServer {
 fn configuration(dir: &Path, port: u16) -> String {
     format!(
         "listen: \"127.0.0.1:{port}\"\nlog_file: {:?}\n\
-         jetstream {{ store_dir: {:?}, sync_interval: always, max_memory_store: 64GB, max_file_store: 8TB }}\n",
+         jetstream {{ store_dir: {:?}, sync_interval: always, max_memory_store: 4GB, max_file_store: 10GB }}\n",
         dir.join("log"),
         dir.join("store"),
     )

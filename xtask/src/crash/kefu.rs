@@ -36,11 +36,14 @@ impl Kefu {
         if !binary.is_file() {
             bail!("{} is missing: `cargo build --release -p kefu` makes it", binary.display());
         }
-        let address = format!("127.0.0.1:{}", free_port()?);
         let dir = tempfile::Builder::new().prefix("kefu-crash-").tempdir().context("cannot make a temporary folder")?;
+        // A copy: a build that goes on meanwhile must not change what is started again.
+        let copy = dir.path().join("kefu");
+        std::fs::copy(&binary, &copy).with_context(|| format!("cannot copy {}", binary.display()))?;
+        let address = format!("127.0.0.1:{}", free_port()?);
         let rest = Rest::new(&address)?;
         let nats_url = nats.map(NatsServer::url);
-        let mut kefu = Self { binary, nats_url, address, dir, rest, process: None };
+        let mut kefu = Self { binary: copy, nats_url, address, dir, rest, process: None };
         match kefu.start_again().await {
             Ok(_) => Ok(kefu),
             Err(error) => Err(error.context(format!("the end of kefu's log:\n{}\n", kefu.log_tail()))),
