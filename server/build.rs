@@ -47,8 +47,10 @@ fn is_installed(web: &Path) -> bool {
 
 fn check_node() {
     let Ok(output) = Command::new("node").arg("--version").output() else {
-        fail("Node is not installed. The pages are built with Node 20.19 or newer: install it from your system's packages, \
-              or set KEFU_WEB_DIST to a folder with built pages");
+        fail(
+            "Node is not installed. The pages are built with Node 20.19 or newer: install it from your system's packages, \
+              or set KEFU_WEB_DIST to a folder with built pages",
+        );
     };
     let text = String::from_utf8_lossy(&output.stdout);
     let mut parts = text.trim().trim_start_matches('v').split('.').map(|part| part.parse::<u32>().unwrap_or(0));

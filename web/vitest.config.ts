@@ -1,3 +1,3 @@
 import { defineConfig } from 'vitest/config'
 
-export default defineConfig({ test: { include: ['{client,pages}/test/**/*.test.ts'] } })
+export default defineConfig({ test: { include: ['{client,client/scripts,pages}/test/**/*.test.ts'] } })

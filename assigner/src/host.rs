@@ -9,9 +9,7 @@ use kefu_model::allocation::{Allocation, AllocationCommand, AllocationEvent, All
 use kefu_model::ids::{Partition, User};
 use kefu_model::reader::LogCursor;
 use kefu_model::{ConversationId, Refusal, TenantId};
-use kefu_nats::delivery::{
-    Deliveries, Inbound, Item, Question, announce_archived, reply_allocation, reply_refused,
-};
+use kefu_nats::delivery::{Deliveries, Inbound, Item, Question, announce_archived, reply_allocation, reply_refused};
 use kefu_nats::engine::{Counted, Host, LoadError, Loader, Owner, Route, Start};
 use kefu_nats::notice::Notice;
 use kefu_nats::transport::{CoreMessage, Reply};

@@ -28,8 +28,7 @@ impl Leases {
 
     /// Tells allocation who has gone and who is here after all.
     pub(crate) fn check(&self, state: &Allocation) {
-        let agents: Vec<(UserId, bool)> =
-            state.agents.iter().map(|(id, agent)| (id.clone(), agent.present)).collect();
+        let agents: Vec<(UserId, bool)> = state.agents.iter().map(|(id, agent)| (id.clone(), agent.present)).collect();
         let (leases, tenant) = (self.clone(), state.tenant.clone());
         tokio::spawn(async move {
             if let Err(error) = leases.compare(&tenant, agents).await {

@@ -87,8 +87,12 @@ impl Assigner {
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), WorkerError> {
         // Allocation is small and always needed: its states stay hot.
         let limits = Limits { hot_idle_ms: u64::MAX, hot_states: usize::MAX, tail_bytes: 0, ..Limits::default() };
-        let settings =
-            WorkerSettings { worker: self.config.worker, kind: LogKind::Allocation, settle: self.config.settle, limits };
+        let settings = WorkerSettings {
+            worker: self.config.worker,
+            kind: LogKind::Allocation,
+            settle: self.config.settle,
+            limits,
+        };
         let (handles, metrics) = (self.handles.clone(), self.metrics);
         let make_host = move |log| AllocationHost::new(handles.clone(), log, metrics.clone());
         let domain = Arc::new(Allocations { settings: self.config.settings });

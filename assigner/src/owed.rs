@@ -44,9 +44,7 @@ impl Debts {
     pub(crate) fn settle(&self, state: &Allocation) {
         let owed: Vec<Owed> = state.owed().collect();
         let mut sent = self.sent.lock();
-        sent.retain(|(tenant, number), _| {
-            tenant != &state.tenant || owed.iter().any(|owed| owed.number == *number)
-        });
+        sent.retain(|(tenant, number), _| tenant != &state.tenant || owed.iter().any(|owed| owed.number == *number));
         let due: Vec<Owed> = owed
             .into_iter()
             .filter(|owed| {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kefu_model::ids::{Partition, TenantId, allocation_partition_of, partition_of};
 use kefu_model::ConversationId;
+use kefu_model::ids::{Partition, TenantId, allocation_partition_of, partition_of};
 
 use crate::notice::Notice;
 use crate::payload::{self, NoticeWire};

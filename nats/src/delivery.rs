@@ -13,8 +13,8 @@ use serde_bytes::ByteBuf;
 
 use crate::broker::{Broker, LogName, subject};
 use crate::payload::{
-    self, AllocationViewWire, AskWire, AttachItemWire, AttachWire, DeliveryItemWire, DeliveryWire, PayloadError, ReplyWire,
-    SnapshotWire,
+    self, AllocationViewWire, AskWire, AttachItemWire, AttachWire, DeliveryItemWire, DeliveryWire, PayloadError,
+    ReplyWire, SnapshotWire,
 };
 use crate::transport::{CoreMessage, Reply};
 use crate::view::{AllocationView, Cursor};
@@ -147,12 +147,9 @@ impl Deliveries {
                 recovered,
                 missed.iter().map(|bytes| ByteBuf::from(bytes.to_vec())).collect(),
             ),
-            Item::AttachFailed { token, tenant, conversation, refusal } => DeliveryItemWire::AttachFailed(
-                token,
-                tenant.as_str().to_owned(),
-                conversation.into(),
-                refusal.code(),
-            ),
+            Item::AttachFailed { token, tenant, conversation, refusal } => {
+                DeliveryItemWire::AttachFailed(token, tenant.as_str().to_owned(), conversation.into(), refusal.code())
+            }
         }
     }
 

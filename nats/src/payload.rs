@@ -20,8 +20,8 @@ use serde::de::DeserializeOwned;
 pub(crate) use allocation::{AllocationCommandWire, AllocationOutcomeWire, AllocationStateWire, AllocationViewWire};
 pub(crate) use command::CommandWire;
 pub(crate) use delivery::{
-    AnswerWire, AskWire, AttachItemWire, AttachWire, DeliveryItemWire, DeliveryWire, EnvelopeWire, HeartbeatWire, OwnedWire,
-    ReplyWire,
+    AnswerWire, AskWire, AttachItemWire, AttachWire, DeliveryItemWire, DeliveryWire, EnvelopeWire, HeartbeatWire,
+    OwnedWire, ReplyWire,
 };
 pub(crate) use notice::NoticeWire;
 pub(crate) use outcome::OutcomeWire;

@@ -112,16 +112,17 @@ impl From<&Allocation> for AllocationView {
             capacity: agent.capacity,
             load: u16::try_from(state.load(id)).unwrap_or(u16::MAX),
         });
-        let waiting = state.queue().into_iter().zip(state.places()).map(|((conversation, waiting), (_, place))| WaitingView {
-            conversation,
-            session: waiting.session,
-            customer: waiting.customer.clone(),
-            name: waiting.name.clone(),
-            opened_at: waiting.opened_at,
-            queued_at: waiting.queued_at,
-            position: place.position,
-            estimate_s: place.estimate_s,
-        });
+        let waiting =
+            state.queue().into_iter().zip(state.places()).map(|((conversation, waiting), (_, place))| WaitingView {
+                conversation,
+                session: waiting.session,
+                customer: waiting.customer.clone(),
+                name: waiting.name.clone(),
+                opened_at: waiting.opened_at,
+                queued_at: waiting.queued_at,
+                position: place.position,
+                estimate_s: place.estimate_s,
+            });
         let held = state.held.iter().map(|(conversation, held)| HeldView {
             conversation: *conversation,
             session: held.waiting.session,

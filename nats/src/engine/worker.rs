@@ -157,15 +157,11 @@ impl Worker {
 
     /// Whoever was superseded does not claim again while it hears its successor.
     fn back_off(&mut self, log: LogName, superseded: bool) {
-        let heard = self.peers.values().any(|peer| {
-            peer.heard_at.elapsed() < WORKER_SILENCE && peer.owned.contains_key(&log)
-        });
+        let heard =
+            self.peers.values().any(|peer| peer.heard_at.elapsed() < WORKER_SILENCE && peer.owned.contains_key(&log));
         let backoff = self.backoff.entry(log).or_default();
-        backoff.delay = if superseded && heard {
-            WORKER_SILENCE
-        } else {
-            (backoff.delay * 2).clamp(RETRY_FIRST, RETRY_MAX)
-        };
+        backoff.delay =
+            if superseded && heard { WORKER_SILENCE } else { (backoff.delay * 2).clamp(RETRY_FIRST, RETRY_MAX) };
         backoff.not_before = Some(Instant::now() + backoff.delay);
     }
 
@@ -197,11 +193,8 @@ impl Worker {
     async fn beat(&mut self, bye: bool) {
         self.beat_at = Some(Instant::now());
         self.said = self.owned();
-        let owned: Vec<OwnedWire> = self
-            .running
-            .iter()
-            .filter_map(|(log, running)| owned_wire(*log, &running.status.lock()))
-            .collect();
+        let owned: Vec<OwnedWire> =
+            self.running.iter().filter_map(|(log, running)| owned_wire(*log, &running.status.lock())).collect();
         for owned in &owned {
             if let Some(log) = LogName::parse(&owned.log) {
                 self.backoff.remove(&log);

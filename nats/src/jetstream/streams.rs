@@ -10,7 +10,9 @@ use uuid::Uuid;
 
 use super::connection::Connection;
 use super::errors;
-use crate::transport::{Durability, Overflow, StreamInfo, StreamSpec, TransportError, UNLIMITED_BYTES, first_difference};
+use crate::transport::{
+    Durability, Overflow, StreamInfo, StreamSpec, TransportError, UNLIMITED_BYTES, first_difference,
+};
 
 /// The key of a stream's id in its metadata.
 const ID_KEY: &str = "kefu-stream-id";

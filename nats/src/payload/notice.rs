@@ -43,7 +43,8 @@ impl From<&Notice> for NoticeWire {
                 (tenant, FactWire::Added(user.into(), (*conversation).into()))
             }
             Notice::Places { tenant, places, waiting } => {
-                let places = places.iter().map(|(id, place)| ((*id).into(), place.position, place.estimate_s)).collect();
+                let places =
+                    places.iter().map(|(id, place)| ((*id).into(), place.position, place.estimate_s)).collect();
                 (tenant, FactWire::Places(places, *waiting))
             }
             Notice::Revoked { tenant, user, session } => (tenant, FactWire::Revoked(user.into(), session.clone())),

@@ -105,9 +105,9 @@ impl TryFrom<OutcomeWire> for Outcome {
 impl From<&Event> for EventWire {
     fn from(event: &Event) -> Self {
         match event {
-            Event::Created { members } => Self::Created(
-                members.iter().map(|(user, name)| (user.into(), name_text(name.as_ref()))).collect(),
-            ),
+            Event::Created { members } => {
+                Self::Created(members.iter().map(|(user, name)| (user.into(), name_text(name.as_ref()))).collect())
+            }
             Event::Message { by, by_name, content, audience } => Self::Message(
                 by.as_ref().map(UserWire::from),
                 name_text(by_name.as_ref()),
@@ -130,13 +130,9 @@ impl From<&Event> for EventWire {
             Event::SessionAssigned { session, agent, name, reason } => {
                 Self::SessionAssigned(*session, agent.into(), name_text(name.as_ref()), reason.clone())
             }
-            Event::SessionTransferred { session, from, agent, name, reason } => Self::SessionTransferred(
-                *session,
-                from.into(),
-                agent.into(),
-                name_text(name.as_ref()),
-                reason.clone(),
-            ),
+            Event::SessionTransferred { session, from, agent, name, reason } => {
+                Self::SessionTransferred(*session, from.into(), agent.into(), name_text(name.as_ref()), reason.clone())
+            }
             Event::SessionEnded { session, by, reason } => {
                 Self::SessionEnded(*session, by.as_ref().map(UserWire::from), reason.clone())
             }

@@ -18,7 +18,12 @@ pub(crate) enum RecordWire {
 
 impl RecordWire {
     pub(crate) fn batch(generation: u64, ordinal: u64, in_position: u64, outcomes: &[Bytes]) -> Self {
-        Self::Batch(generation, ordinal, in_position, outcomes.iter().map(|bytes| ByteBuf::from(bytes.to_vec())).collect())
+        Self::Batch(
+            generation,
+            ordinal,
+            in_position,
+            outcomes.iter().map(|bytes| ByteBuf::from(bytes.to_vec())).collect(),
+        )
     }
 
     pub(crate) fn stamp(&self) -> Stamp {

@@ -107,25 +107,17 @@ impl Client {
         self.up = Up::Socket(socket::Socket::open(&self.address, "/ws", self.protocol, shared).await);
     }
 
-    /// Reconnects, goes on from the cursors, and sends again what was not answered.
+    /// Reconnects, goes on from the cursors, and sends again what was not answered. Should what was missed be more than
+    /// can be told, it is read from the history.
     pub async fn resume(&mut self) {
         self.reconnect().await;
         let followed: Vec<String> = self.look(|view| view.conversations.keys().cloned().collect());
         for conversation in followed {
-            self.attach(&conversation).await;
+            if self.attach(&conversation).await["recovered"] == false {
+                self.attach_from_history(&conversation).await;
+            }
         }
         self.send_unanswered();
-    }
-
-    /// Reconnects and goes on from the cursor; should what was missed be too much to be told, from the history.
-    pub async fn resume_or_load(&mut self, conversation: &str) {
-        self.reconnect().await;
-        if self.attach(conversation).await["recovered"] == true {
-            let head = self.look(|view| view.conversations[conversation].state["rev"].as_u64());
-            self.until_rev(conversation, head.expect("a rev")).await;
-        } else {
-            self.attach_from_history(conversation).await;
-        }
     }
 
     /// Loads the history and goes on from its `rev`, as often as it takes.
@@ -313,7 +305,7 @@ impl Client {
     pub async fn until_texts(&self, conversation: &str, texts: &[&str]) {
         let what = match texts.len() {
             0..10 => format!("the texts {texts:?}"),
-            many => format!("{many} texts, from {:?} to {:?}", texts.first(), texts.last()),
+            many => format!("{many} texts, the last {:.60?}", texts.last()),
         };
         self.until(&what, |view| (view.texts(conversation) == texts).then_some(())).await;
     }

@@ -3,8 +3,8 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 type Schema = Record<string, Json>
 
 /**
- * Says the same as the generated schema in the words that json-schema-to-typescript understands:
- * - keywords beside a `$ref` add to it (it would let them replace what is referred to);
+ * Says the same as a schema of the server in the words that the generators of types understand:
+ * - keywords beside a `$ref` add to it (they would replace what is referred to), a description there is left out;
  * - a property that may be absent is never null: the server leaves it out.
  */
 export function prepareSchema(node: Json): Json {
@@ -17,8 +17,9 @@ export function prepareSchema(node: Json): Json {
 
 function extendReference(schema: Schema): Schema {
   const { $ref, ...rest } = schema
-  const extended = $ref !== undefined && ['properties', 'oneOf', 'anyOf'].some((key) => key in rest)
-  return extended ? { allOf: [{ $ref }, rest] } : schema
+  if ($ref === undefined) return schema
+  const extended = ['properties', 'oneOf', 'anyOf'].some((key) => key in rest)
+  return extended ? { allOf: [{ $ref }, rest] } : { $ref }
 }
 
 function withoutNulls(schema: Schema): Schema {
@@ -33,14 +34,20 @@ function withoutNulls(schema: Schema): Schema {
 }
 
 function withoutNull(property: Schema): Schema {
-  const { type, anyOf } = property
+  const { type } = property
   if (Array.isArray(type)) {
     const types = type.filter((name) => name !== 'null')
     return { ...property, type: types.length === 1 ? (types[0] ?? 'null') : types }
   }
-  if (!Array.isArray(anyOf)) return property
-  const choices = anyOf.filter((choice) => !(isSchema(choice) && choice['type'] === 'null'))
-  return { ...property, anyOf: choices }
+  for (const key of ['anyOf', 'oneOf']) {
+    const choices = property[key]
+    if (Array.isArray(choices)) return { ...property, [key]: choices.filter((choice) => !isNull(choice)) }
+  }
+  return property
+}
+
+function isNull(choice: Json): boolean {
+  return isSchema(choice) && choice['type'] === 'null'
 }
 
 function isSchema(value: Json | undefined): value is Schema {

@@ -1,13 +1,17 @@
 import { apiError } from './problem.ts'
 import type {
   AgentChange,
-  ConversationItem,
+  ConversationList,
   HistoryPage,
-  List,
   LoginAnswer,
+  LoginRequest,
   NewAgent,
+  PasswordChange,
   SessionInfo,
+  SessionList,
   UserInfo,
+  UserList,
+  VisitorRequest,
   VisitorSession,
 } from './rest-types.ts'
 
@@ -27,11 +31,11 @@ export class Api {
     this.#options = options
   }
 
-  visitorSession(body: { visitor_token?: string; name?: string }): Promise<VisitorSession> {
+  visitorSession(body: VisitorRequest): Promise<VisitorSession> {
     return this.#call('POST', '/api/kehu/session', body)
   }
 
-  login(body: { username: string; password: string; remember?: boolean }): Promise<LoginAnswer> {
+  login(body: LoginRequest): Promise<LoginAnswer> {
     return this.#call('POST', '/api/kefu/login', body)
   }
 
@@ -43,11 +47,11 @@ export class Api {
     return this.#call('GET', '/api/v1/chat/messages' + query({ conversation_id: conversation, ...page }))
   }
 
-  conversations(pageSize = 100): Promise<List<ConversationItem>> {
+  conversations(pageSize = 100): Promise<ConversationList> {
     return this.#call('GET', '/api/v1/chat/conversations' + query({ page_size: pageSize }))
   }
 
-  waitingSessions(pageSize = 100): Promise<List<SessionInfo>> {
+  waitingSessions(pageSize = 100): Promise<SessionList> {
     return this.#call('GET', '/api/sessions' + query({ status: 'waiting', page_size: pageSize }))
   }
 
@@ -55,7 +59,7 @@ export class Api {
     return this.#call('POST', `/api/kefu/assign/${encodeURIComponent(customerId)}`, {})
   }
 
-  agents(pageSize = 200): Promise<List<UserInfo>> {
+  agents(pageSize = 200): Promise<UserList> {
     return this.#call('GET', '/api/users' + query({ type: 'kefu', page_size: pageSize }))
   }
 
@@ -67,8 +71,9 @@ export class Api {
     return this.#call('PUT', `/api/users/${encodeURIComponent(id)}`, change)
   }
 
-  async setPassword(id: string, password: string): Promise<void> {
-    await this.#request('PUT', `/api/users/${encodeURIComponent(id)}/password`, { password })
+  /** Ends all logins of that agent. One's own needs the current password: without the right one it is refused with 2008. */
+  async setPassword(id: string, change: PasswordChange): Promise<void> {
+    await this.#request('PUT', `/api/users/${encodeURIComponent(id)}/password`, change)
   }
 
   async #call<T>(method: string, path: string, body?: object): Promise<T> {

@@ -6,6 +6,7 @@ export const ANSWER_NOT_KEPT = 1003
 export const TOO_MANY_UNANSWERED = 1004
 export const NOT_A_MEMBER = 1101
 export const NO_SUCH_CONVERSATION = 1201
+export const WRONG_PASSWORD = 2008
 export const CREDENTIAL_INVALID = 4201
 export const ORIGIN_NOT_ALLOWED = 4306
 

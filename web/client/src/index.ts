@@ -1,6 +1,7 @@
 export { Api } from './api.ts'
 export { browserApi, browserClient } from './browser.ts'
 export { KefuClient } from './client.ts'
+export { WRONG_PASSWORD } from './codes.ts'
 export type { ConnectionState } from './connection/connection.ts'
 export { receiptOf, unreadCount } from './conversation/state.ts'
 export type { ConversationState, Receipt, Typist } from './conversation/state.ts'
@@ -15,6 +16,7 @@ export type {
   ConversationItem,
   LoginAnswer,
   NewAgent,
+  PasswordChange,
   Role,
   SessionInfo,
   TimelineItem,

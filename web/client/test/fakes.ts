@@ -87,7 +87,16 @@ export class FakeNetwork {
 }
 
 export function emptyPage(change: Partial<HistoryPage> = {}): HistoryPage {
-  return { items: [], conversation_id: CONVERSATION, epoch: 1, rev: 0, seq: 0, members: [], ...change }
+  return {
+    items: [],
+    total: 0,
+    conversation_id: CONVERSATION,
+    epoch: 1,
+    rev: 0,
+    seq: 0,
+    members: [],
+    ...change,
+  }
 }
 
 export function message(

@@ -121,6 +121,25 @@ test('not recovered: drops what it has, loads the last page and attaches from th
   expect(revs()).toEqual([300, 301])
 })
 
+test('told unasked that continuity was lost: loads the last page and attaches from its rev', async () => {
+  await openAt(5)
+  pages.push(pageUpTo(8, { epoch: 2 }))
+  hub.receive({ ...attached(9, { epoch: 2, recovered: false }), id: 0 })
+  await vi.advanceTimersByTimeAsync(0)
+  expect(revs()).toEqual([8])
+  expect(attaches()).toEqual([{ conversation: CONVERSATION, epoch: 2, rev: 8 }])
+  hub.receive(attached(9, { epoch: 2 }))
+  hub.receive({ t: 'deliver', conversation: CONVERSATION, epoch: 2, events: [message(9, 9)] })
+  expect(revs()).toEqual([8, 9])
+})
+
+test('told unasked that continuity was lost of a conversation that is not followed: does nothing', async () => {
+  hub.receive({ ...attached(9, { recovered: false }), id: 0 })
+  await vi.advanceTimersByTimeAsync(0)
+  expect(hub.all()).toEqual([])
+  expect(sent).toEqual([])
+})
+
 test('a server that never recovers is not asked in a tight loop', async () => {
   await openAt(5)
   hub.resume()

@@ -4,11 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kefu_model::Partition;
+use kefu_model::conversation::{Decision, Prior, decide};
 use kefu_model::reader::LogCursor;
+use kefu_model::{At, Conversation, Partition};
 
+use super::clients::Client;
+use super::domain::Chats;
+use super::shelf::tenant;
 use crate::broker::{Broker, BrokerSettings, LogKind, LogName};
+use crate::codec;
 use crate::embedded::{Embedded, EmbeddedConfig};
+use crate::engine::reader::last_time;
 use crate::engine::{LogReader, ReadError};
 use crate::payload::{self, RecordWire};
 use crate::testing::TempDir;
@@ -116,4 +122,25 @@ async fn a_record_of_another_version_stops_the_reader() {
     let mut reader = LogReader::open(&broker, LOG, None, LogCursor::default()).await.unwrap();
     reader.next().await.unwrap();
     assert!(matches!(reader.next().await, Err(ReadError::Payload { position: 2, .. })));
+}
+
+/// A record of one outcome that was decided then.
+fn decided(at: u64, ordinal: u64) -> RecordWire {
+    let client = Client::new("d", 0, true, 1);
+    let state = Conversation::absent(tenant(), client.commands[0].conversation);
+    let Decision::Record(outcome) = decide(&state, Prior::None, &client.commands[0], At(at)) else { panic!() };
+    RecordWire::batch(1, ordinal, 0, &[codec::encode_outcome(&outcome)])
+}
+
+#[tokio::test]
+async fn the_time_of_the_last_outcome_is_found_behind_claims() {
+    let dir = TempDir::new();
+    let broker = broker(&dir).await;
+    write(&broker, &[claim(), decided(500, 1), decided(900, 2), claim(), claim()]).await;
+    let domain = Chats { deduplicates: true };
+    for (position, expected) in [(0, 0), (1, 0), (2, 500), (3, 900), (5, 900)] {
+        assert_eq!(last_time(&broker, LOG, &domain, position).await.unwrap(), At(expected), "{position}");
+    }
+    broker.purge_log(LOG, 4).await.unwrap();
+    assert_eq!(last_time(&broker, LOG, &domain, 5).await.unwrap(), At(0), "as far as the log reaches");
 }

@@ -49,9 +49,7 @@ impl AllocationCommandWire {
             AllocationCommand::Release { conversation, agent } => {
                 BodyWire::Release((*conversation).into(), agent.as_ref().map(|agent| agent.as_str().to_owned()))
             }
-            AllocationCommand::Declined { conversation, number } => {
-                BodyWire::Declined((*conversation).into(), *number)
-            }
+            AllocationCommand::Declined { conversation, number } => BodyWire::Declined((*conversation).into(), *number),
             AllocationCommand::Tick => BodyWire::Tick,
         };
         Self { tenant: tenant.as_str().to_owned(), body }

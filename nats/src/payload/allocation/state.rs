@@ -89,7 +89,8 @@ impl TryFrom<AllocationStateWire> for Allocation {
             let held = Held { waiting: waiting.try_into()?, agent: user_id(&agent)?, stage: stage.try_into()? };
             state.held.insert(conversation(id)?, held);
         }
-        state.read = wire.read.into_iter().map(|(partition, position)| (Partition(partition), read(position))).collect();
+        state.read =
+            wire.read.into_iter().map(|(partition, position)| (Partition(partition), read(position))).collect();
         state.matches = wire.matches;
         state.last_match_at = at(wire.last_match_at_ms);
         state.match_gap_ms = wire.match_gap_ms;

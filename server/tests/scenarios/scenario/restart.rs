@@ -81,6 +81,9 @@ pub async fn a_chat_goes_on_after_a_restart(broker: Broker) {
     let chat = scene.chat().await;
     let (mut agent, mut visitor, id) = (chat.agent, chat.visitor, chat.id);
     visitor.say(&id, "before").await;
+    for client in [&agent, &visitor] {
+        client.until_texts(&id, &["hello", "before"]).await;
+    }
     scene.kefu.kill();
     agent.until_closed().await;
     visitor.until_closed().await;

@@ -189,9 +189,11 @@ export class ConversationHub {
     this.#attach.add(epoch === undefined ? { conversation: id } : { conversation: id, epoch, rev })
   }
 
+  /** Also comes unasked to a live conversation: then continuity was lost, or it may not be followed any more. */
   #attached(item: AttachedItem): void {
     const tracked = this.#tracked.get(item.conversation)
-    if (tracked?.phase !== 'attaching') return
+    // A page that is being loaded is followed by an attach of its own, whatever this one says.
+    if (tracked?.phase !== 'attaching' && tracked?.phase !== 'live') return
     if ('error' in item) {
       tracked.phase = 'refused'
       return
@@ -202,6 +204,7 @@ export class ConversationHub {
       this.#startOver(tracked)
       return
     }
+    if (tracked.phase === 'live') return
     tracked.phase = 'live'
     tracked.restarts = 0
     this.#set(item.conversation, withAttached(before, item))

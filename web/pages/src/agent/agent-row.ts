@@ -1,15 +1,20 @@
-import type { AgentChange, UserInfo } from '@kefu/client'
+import type { AgentChange, PasswordChange, UserInfo } from '@kefu/client'
 import { el } from '../shared/dom.ts'
 import { t } from '../shared/i18n.ts'
+import { currentPasswordInput, newPasswordInput } from './password-input.ts'
 import { roleSelect } from './role-select.ts'
 
-export interface AgentRowActions {
+export interface AgentRowOptions {
+  agent: UserInfo
+  /** This is who is looking: they have to give their password to change it. */
+  own: boolean
   change: (change: AgentChange) => void
-  setPassword: (password: string) => Promise<boolean>
+  setPassword: (change: PasswordChange) => Promise<boolean>
 }
 
 /** One agent; what is changed is saved at once. */
-export function agentRow(agent: UserInfo, { change, setPassword }: AgentRowActions): HTMLElement {
+export function agentRow(options: AgentRowOptions): HTMLElement {
+  const { agent, change } = options
   const role = roleSelect(agent.role ?? 'agent', (value) => change({ role: value }))
   role.element.setAttribute('aria-label', `${t('role')}: ${agent.name}`)
   const capacity = el('input', {
@@ -32,7 +37,7 @@ export function agentRow(agent: UserInfo, { change, setPassword }: AgentRowActio
     role.element,
     capacity,
     disabled,
-    passwordForm(agent, setPassword),
+    passwordForm(options),
   ]
   return el(
     'tr',
@@ -41,15 +46,12 @@ export function agentRow(agent: UserInfo, { change, setPassword }: AgentRowActio
   )
 }
 
-function passwordForm(agent: UserInfo, setPassword: AgentRowActions['setPassword']): HTMLFormElement {
-  const input = el('input', {
-    attrs: {
-      type: 'password',
-      required: true,
-      autocomplete: 'new-password',
-      'aria-label': t('newPassword', { name: agent.name }),
-    },
-  })
+function passwordForm({ agent, own, setPassword }: AgentRowOptions): HTMLFormElement {
+  const current = own ? currentPasswordInput() : undefined
+  current?.setAttribute('aria-label', t('currentPassword'))
+  current?.setAttribute('placeholder', t('currentPassword'))
+  const password = newPasswordInput()
+  password.setAttribute('aria-label', t('newPassword', { name: agent.name }))
   const button = el('button', { text: t('setPassword'), attrs: { type: 'submit' } })
   const form = el(
     'form',
@@ -58,13 +60,13 @@ function passwordForm(agent: UserInfo, setPassword: AgentRowActions['setPassword
       on: {
         submit: (event) => {
           event.preventDefault()
-          void setPassword(input.value).then((done) => {
+          void setPassword({ password: password.value, current_password: current?.value }).then((done) => {
             if (done) form.reset()
           })
         },
       },
     },
-    [input, button],
+    [current, password, button],
   )
   return form
 }

@@ -1,18 +1,26 @@
-import type { Api, UserInfo } from '@kefu/client'
+import type { Api, PasswordChange, User, UserInfo } from '@kefu/client'
 import { el, setText } from '../shared/dom.ts'
 import { t } from '../shared/i18n.ts'
 import { agentRow } from './agent-row.ts'
+import { failureText } from './failure.ts'
 import { newAgentForm } from './new-agent-form.ts'
+
+export interface AgentsPanelOptions {
+  api: Api
+  me: User
+  changeOwnPassword: (change: PasswordChange) => Promise<void>
+}
 
 /** For admins: who works here, with which role and for how many chats at once. */
 export class AgentsPanel {
   readonly element: HTMLDialogElement
-  readonly #api: Api
+  readonly #options: AgentsPanelOptions
   readonly #rows = el('tbody')
   readonly #notice = el('p', { class: 'notice-text', attrs: { role: 'status' } })
 
-  constructor(api: Api) {
-    this.#api = api
+  constructor(options: AgentsPanelOptions) {
+    const { api } = options
+    this.#options = options
     const close = el('button', {
       class: 'quiet',
       text: t('close'),
@@ -43,7 +51,7 @@ export class AgentsPanel {
 
   async #reload(): Promise<void> {
     try {
-      const { items } = await this.#api.agents()
+      const { items } = await this.#options.api.agents()
       this.#rows.replaceChildren(...items.map((agent) => this.#row(agent)))
     } catch (error) {
       this.#failed(error)
@@ -51,9 +59,14 @@ export class AgentsPanel {
   }
 
   #row(agent: UserInfo): HTMLElement {
-    return agentRow(agent, {
-      change: (change) => void this.#do(this.#api.changeAgent(agent.id, change), t('saved')),
-      setPassword: (password) => this.#do(this.#api.setPassword(agent.id, password), t('saved')),
+    const { api, me, changeOwnPassword } = this.#options
+    const own = agent.id === me.id
+    return agentRow({
+      agent,
+      own,
+      change: (change) => void this.#do(api.changeAgent(agent.id, change), t('saved')),
+      setPassword: (change) =>
+        this.#do(own ? changeOwnPassword(change) : api.setPassword(agent.id, change), t('saved')),
     })
   }
 
@@ -61,7 +74,8 @@ export class AgentsPanel {
     try {
       await work
       setText(this.#notice, notice)
-      await this.#reload()
+      // One's own new password has just ended the login, and with it this panel.
+      if (this.element.isConnected) await this.#reload()
       return true
     } catch (error) {
       this.#failed(error)
@@ -70,6 +84,6 @@ export class AgentsPanel {
   }
 
   #failed(error: unknown): void {
-    setText(this.#notice, t('failed', { reason: error instanceof Error ? error.message : '' }))
+    setText(this.#notice, failureText(error))
   }
 }

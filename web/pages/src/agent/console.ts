@@ -5,6 +5,7 @@ import {
   type Api,
   type ConnectionState,
   type KefuClient,
+  type PasswordChange,
   type User,
   type UserInfo,
 } from '@kefu/client'
@@ -14,6 +15,8 @@ import { AgentsPanel } from './agents-panel.ts'
 import { ChatPane } from './chat-pane.ts'
 import { ConversationList } from './conversation-list.ts'
 import { Directory } from './directory.ts'
+import { failureText } from './failure.ts'
+import { PasswordDialog } from './password-dialog.ts'
 import { TopBar } from './top-bar.ts'
 import { WaitingList } from './waiting-list.ts'
 
@@ -37,15 +40,19 @@ export class AgentConsole {
   readonly #conversations: ConversationList
   readonly #pane: ChatPane
   #announceOnline: boolean
+  #endNotice = t('loginEnded')
 
   constructor(options: ConsoleOptions) {
     const { client, api, me, user } = options
     this.#options = options
     this.#announceOnline = options.fresh
-    const agents = user.role === 'admin' ? new AgentsPanel(api) : undefined
+    const changeOwnPassword = (change: PasswordChange) => this.#changePassword(change)
+    const agents = user.role === 'admin' ? new AgentsPanel({ api, me, changeOwnPassword }) : undefined
+    const password = new PasswordDialog(changeOwnPassword)
     this.#bar = new TopBar({
       user,
       setStatus: (status) => client.setStatus(status),
+      changePassword: () => password.open(),
       logOut: () => void this.#logOut(),
       showAgents: agents && (() => agents.open()),
     })
@@ -64,7 +71,8 @@ export class AgentConsole {
     })
     const sidebar = el('aside', { class: 'sidebar' }, [this.#waiting.element, this.#conversations.element])
     const body = el('div', { class: 'body' }, [sidebar, this.#pane.element])
-    this.element = el('div', { class: 'console' }, [this.#bar.element, body, this.#trouble, agents?.element])
+    const dialogs = [password.element, agents?.element]
+    this.element = el('div', { class: 'console' }, [this.#bar.element, body, this.#trouble, ...dialogs])
   }
 
   start(): void {
@@ -122,8 +130,15 @@ export class AgentConsole {
   #connectionChanged(state: ConnectionState): void {
     this.#bar.setConnection(state)
     if (state.status !== 'stopped') return
-    if (state.reason === 'login') this.#options.loggedOut(t('loginEnded'))
+    if (state.reason === 'login') this.#options.loggedOut(this.#endNotice)
     else setText(this.#trouble, t('gaveUp', { code: state.code ?? '' }))
+  }
+
+  /** Ends all logins of this agent, so this one too; the connection may hear of it before the answer comes. */
+  async #changePassword(change: PasswordChange): Promise<void> {
+    await this.#options.api.setPassword(this.#options.me.id, change)
+    this.#endNotice = t('passwordChanged')
+    this.#options.loggedOut(this.#endNotice)
   }
 
   async #logOut(): Promise<void> {
@@ -137,8 +152,8 @@ export class AgentConsole {
     work.then(
       () => setText(this.#trouble, ''),
       (error: unknown) => {
-        if (error instanceof ApiError && error.status === 401) this.#options.loggedOut(t('loginEnded'))
-        else setText(this.#trouble, t('failed', { reason: error instanceof Error ? error.message : '' }))
+        if (error instanceof ApiError && error.status === 401) this.#options.loggedOut(this.#endNotice)
+        else setText(this.#trouble, failureText(error))
       },
     )
   }

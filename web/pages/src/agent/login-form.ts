@@ -1,6 +1,7 @@
 import { ApiError, type Api, type LoginAnswer } from '@kefu/client'
 import { el, field, setText } from '../shared/dom.ts'
 import { t } from '../shared/i18n.ts'
+import { failureText } from './failure.ts'
 
 export interface LoginFormOptions {
   api: Api
@@ -51,5 +52,5 @@ export function loginForm({ api, notice, loggedIn }: LoginFormOptions): HTMLElem
 
 function reason(error: unknown): string {
   if (error instanceof ApiError && error.status === 401) return t('loginFailed')
-  return t('failed', { reason: error instanceof Error ? error.message : '' })
+  return failureText(error)
 }

@@ -37,6 +37,8 @@ async function showConsole(login: LoginAnswer, fresh: boolean): Promise<void> {
     fresh,
     loggedOut(notice) {
       client.connection.stop()
+      // A late answer of the login before says nothing of the one that has begun since.
+      if (credential.login !== undefined && credential.login !== login) return
       credential.forget()
       showLogin(notice)
     },

@@ -1,5 +1,6 @@
 import { el, field } from '../shared/dom.ts'
 import { t } from '../shared/i18n.ts'
+import { newPasswordInput } from './password-input.ts'
 import { roleSelect } from './role-select.ts'
 import type { NewAgent } from '@kefu/client'
 
@@ -9,7 +10,7 @@ const DEFAULT_CAPACITY = '10'
 export function newAgentForm(create: (agent: NewAgent) => Promise<boolean>): HTMLFormElement {
   const username = el('input', { attrs: { required: true, autocomplete: 'off', maxlength: '64' } })
   const name = el('input', { attrs: { required: true, autocomplete: 'off', maxlength: '64' } })
-  const password = el('input', { attrs: { type: 'password', required: true, autocomplete: 'new-password' } })
+  const password = newPasswordInput()
   const capacity = el('input', { attrs: { type: 'number', min: '0', max: '1000', value: DEFAULT_CAPACITY } })
   const role = roleSelect('agent')
   const submit = async () => {

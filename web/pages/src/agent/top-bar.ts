@@ -8,6 +8,7 @@ const STATUSES = ['online', 'away', 'busy', 'offline'] as const
 export interface TopBarOptions {
   user: UserInfo
   setStatus: (status: AgentStatus) => void
+  changePassword: () => void
   logOut: () => void
   showAgents?: () => void
 }
@@ -17,7 +18,7 @@ export class TopBar {
   readonly #badge = connectionBadge()
   readonly #status: HTMLSelectElement
 
-  constructor({ user, setStatus, logOut, showAgents }: TopBarOptions) {
+  constructor({ user, setStatus, changePassword, logOut, showAgents }: TopBarOptions) {
     const options = STATUSES.map((status) => el('option', { text: t(status), attrs: { value: status } }))
     this.#status = el(
       'select',
@@ -38,6 +39,7 @@ export class TopBar {
       this.#badge.element,
       this.#status,
       showAgents && button(t('agents'), showAgents),
+      button(t('changePassword'), changePassword),
       button(t('logout'), logOut),
     ])
   }

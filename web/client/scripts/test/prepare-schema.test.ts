@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest'
-import { prepareSchema, type Json } from '../scripts/prepare-schema.ts'
+import { prepareSchema, type Json } from '../prepare-schema.ts'
 
 test('keywords beside a reference add to it', () => {
   const tag = { type: 'object', properties: { t: { const: 'welcome' } }, required: ['t'] }
   expect(prepareSchema({ oneOf: [{ $ref: '#/$defs/Welcome', ...tag }] })).toEqual({
     oneOf: [{ allOf: [{ $ref: '#/$defs/Welcome' }, tag] }],
   })
-  const described = { $ref: '#/$defs/User', description: 'Who.' }
-  expect(prepareSchema(described)).toEqual(described)
+  expect(prepareSchema({ $ref: '#/$defs/User', description: 'Who.' })).toEqual({ $ref: '#/$defs/User' })
 })
 
 test('what may be absent is never null, what must be there may be', () => {
@@ -16,6 +15,7 @@ test('what may be absent is never null, what must be there may be', () => {
     properties: {
       seq: nullable,
       user: { description: 'Who.', anyOf: [{ $ref: '#/$defs/User' }, { type: 'null' }] },
+      agent: { oneOf: [{ type: 'null' }, { $ref: '#/$defs/User' }] },
       needed: nullable,
     },
     required: ['needed'],
@@ -24,6 +24,7 @@ test('what may be absent is never null, what must be there may be', () => {
     properties: {
       seq: { type: 'integer' },
       user: { description: 'Who.', anyOf: [{ $ref: '#/$defs/User' }] },
+      agent: { oneOf: [{ $ref: '#/$defs/User' }] },
       needed: nullable,
     },
     required: ['needed'],
