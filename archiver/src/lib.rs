@@ -88,7 +88,7 @@ impl Archiver {
         Ok(Self { config, broker, store, metrics: Arc::new(Metrics::register(registry)?) })
     }
 
-    /// Archives every partition until `shutdown`; what was read then is written first.
+    /// Archives every partition until `shutdown`. What was read and not written then is read again at the next start.
     ///
     /// # Errors
     /// When a partition cannot be archived for good.

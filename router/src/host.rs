@@ -213,7 +213,9 @@ impl Host<Chats> for ChatHost {
     }
 
     async fn counted(&mut self, owner: &Owner<Chats>, counted: Counted<Chats>) {
-        self.metrics.records.inc();
+        if !counted.entries.is_empty() {
+            self.metrics.records.inc();
+        }
         for entry in counted.entries {
             let verdict = if entry.logged.outcome.events().is_empty() { "unchanged" } else { "changed" };
             self.metrics.outcomes.with_label_values(&[verdict]).inc();
