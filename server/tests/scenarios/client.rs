@@ -136,12 +136,13 @@ impl Client {
         }
     }
 
-    /// Forgets refusals after which the same is to be sent again, and counts them.
+    /// Forgets refusals after which the same is to be sent again, and those of later numbers that follow from them, and
+    /// counts them.
     pub fn forget_retryable(&mut self) -> usize {
         let mut forgotten = 0;
         self.shared.update(|view| {
             let before = view.answers.len();
-            view.answers.retain(|_, answer| answer["retryable"] != true);
+            view.answers.retain(|_, answer| answer["retryable"] != true && answer["code"] != 1001);
             forgotten = before - view.answers.len();
         });
         forgotten

@@ -29,12 +29,12 @@ impl Transcript {
     }
 
     /// What a history has, up to the `rev` of a page that was read before it. What it leaves out is hidden.
-    pub fn from_history(page: &Value, items: &[Value]) -> Self {
+    pub fn from_history(page: &Value, items: &[Value], lost: usize) -> Self {
         let rev_of = |item: &Value| number(item, "rev");
         let shown = |rev: u64| items.iter().find(|item| rev_of(item) == rev).cloned();
         let hidden = |rev: u64| serde_json::json!({"rev": rev, "type": "hidden"});
         let events = (1..=number(page, "rev")).map(|rev| shown(rev).unwrap_or_else(|| hidden(rev))).collect();
-        Self { events, ..Self::from_start(page) }
+        Self { events, lost, ..Self::from_start(page) }
     }
 
     /// The cursor.

@@ -126,7 +126,7 @@ impl View {
     /// What is known of a conversation is its history up to a `rev`.
     pub fn expect_from_history(&mut self, conversation: &str, page: &Value, items: &[Value]) {
         let lost = self.conversations.get(conversation).map_or(0, |known| known.lost);
-        let known = Transcript { lost, ..Transcript::from_history(page, items) };
+        let known = Transcript::from_history(page, items, lost);
         self.conversations.insert(conversation.to_owned(), known);
     }
 

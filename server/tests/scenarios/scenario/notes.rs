@@ -43,7 +43,8 @@ pub async fn a_private_note_never_reaches_the_customer(broker: Broker) {
     // Nor by request, and the unread count does not tell either.
     eventually("the history is complete", async || {
         let items = chat.agent.person.api.whole_history(&id).await;
-        (items.iter().filter(|item| item["audience"] == "staff").count() == 2).then_some(())
+        let notes = items.iter().filter(|item| item["audience"] == "staff").count();
+        (notes == 2 && items.last().is_some_and(|last| last["content"]["text"] == "how can I help?")).then_some(())
     })
     .await;
     let api = chat.visitor.person.api.clone();
