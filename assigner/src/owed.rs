@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kefu_model::allocation::{Allocation, AllocationCommand, Owed};
 use kefu_model::command::Answer;
 use kefu_model::ids::CommandKey;
-use kefu_model::{Actor, Body, Command, CommandHash, ConversationId, Identity, TenantId};
+use kefu_model::{Actor, Command, CommandHash, ConversationId, Identity, TenantId};
 use kefu_nats::Link;
 use kefu_nats::engine::Route;
 use parking_lot::Mutex;
@@ -72,7 +72,7 @@ impl Debts {
             conversation: owed.conversation,
             actor: Actor::Worker,
             identity: Some(Identity::Key(key)),
-            hash: hash(&owed.body),
+            hash: hash(owed.number),
             parties: None,
             body: owed.body,
         };
@@ -98,9 +98,10 @@ impl Debts {
     }
 }
 
-/// Hash of a worker's command: of its content in its debug form, which names every field.
-fn hash(body: &Body) -> CommandHash {
-    let digest = Sha256::digest(format!("{body:?}").as_bytes());
+/// Hash of a worker's command. Its number says all of what is wanted; what may change meanwhile (an agent's display name)
+/// does not make it another command.
+fn hash(number: u64) -> CommandHash {
+    let digest = Sha256::digest(number.to_be_bytes());
     let mut hash = [0; 16];
     hash.copy_from_slice(&digest[..16]);
     CommandHash(hash)

@@ -14,7 +14,6 @@ pub(super) fn may_remove(event: &Event) -> bool {
             | Event::SessionQueued { .. }
             | Event::SessionAssigned { .. }
             | Event::SessionTransferred { .. }
-            | Event::SessionOpened { .. }
     )
 }
 

@@ -136,7 +136,7 @@ fn query_of(params: &HistoryParams) -> Result<HistoryQuery, Problem> {
         (Some(before), None, _) => Window::Before(cursor("before", before)?),
         (None, Some(after), _) => Window::After(cursor("after", after)?),
         (None, None, Some(0)) => return Err(Problem::field("page", "counts from 1")),
-        (None, None, Some(page)) if params.from.is_none() && params.to.is_none() => Window::Page(page),
+        (None, None, page) if params.from.is_none() && params.to.is_none() => Window::Page(page.unwrap_or(1)),
         (None, None, Some(2..)) => return Err(Problem::field("page", "does not go with from and to; use cursors")),
         (None, None, _) => Window::Newest,
     };

@@ -154,9 +154,11 @@ impl Draft<'_> {
     }
 
     fn release_of_the_gone(&mut self) {
+        // An agent of whom nothing is known is gone.
         let gone = |id: &UserId| {
-            let since = self.state.agents.get(id).and_then(|agent| agent.gone_since);
-            since.is_some_and(|since| self.now.millis_since(since) >= self.settings.grace_ms)
+            self.state.agents.get(id).is_none_or(|agent| {
+                agent.gone_since.is_some_and(|since| self.now.millis_since(since) >= self.settings.grace_ms)
+            })
         };
         let lost: Vec<ConversationId> = self
             .state

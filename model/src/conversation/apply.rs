@@ -77,8 +77,6 @@ impl Conversation {
     fn absorb_session(&mut self, event: &Event, at: At) {
         match event {
             Event::SessionOpened { session } => {
-                // Whoever served the last session follows it to its rating, and leaves when the next one begins.
-                self.staff_leaves();
                 self.session = Some(Session {
                     ordinal: *session,
                     status: SessionStatus::Waiting,
@@ -101,7 +99,8 @@ impl Conversation {
                 }
             }
             Event::SessionAssigned { agent, name, .. } | Event::SessionTransferred { agent, name, .. } => {
-                self.agent_leaves();
+                // Whoever served last follows the conversation, to its rating and beyond, until another agent has it.
+                self.staff_leaves(agent);
                 self.enter(agent, name.clone(), 1);
                 if let Some(session) = &mut self.session {
                     session.status = SessionStatus::Active;
@@ -191,9 +190,9 @@ impl Conversation {
         }
     }
 
-    fn staff_leaves(&mut self) {
-        let staff: Vec<User> =
-            self.members.keys().filter(|user| user.kind == crate::ids::UserKind::Agent).cloned().collect();
+    fn staff_leaves(&mut self, but: &User) {
+        let is_staff = |user: &&User| user.kind == crate::ids::UserKind::Agent && *user != but;
+        let staff: Vec<User> = self.members.keys().filter(is_staff).cloned().collect();
         for user in staff {
             self.leave(&user);
         }

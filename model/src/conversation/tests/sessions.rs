@@ -74,7 +74,9 @@ fn members_supervisors_and_workers_end_a_session() {
         assert_eq!(talk.end(Actor::Worker), refused(Refusal::NoSession));
         assert!(talk.state.open_session().is_none());
         numbers(talk.ask(visitor(), message("one more thing")));
-        assert!(!talk.state.has_active(&agent("a")), "staff go out when the next one begins");
+        assert!(talk.state.has_active(&agent("a")), "and what comes next");
+        numbers(talk.assign("b"));
+        assert!(!talk.state.has_active(&agent("a")), "until another has it");
     }
     let mut talk = Talk::active();
     assert_eq!(talk.end(kefu("b")), refused(Refusal::NotAMember));
