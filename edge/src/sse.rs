@@ -41,7 +41,7 @@ pub(crate) struct StreamQuery {
 }
 
 /// Opens a stream: Server-Sent Events whose data are frames or arrays of frames, the first is `welcome`.
-#[utoipa::path(get, path = "/api/stream", tag = "realtime", params(StreamQuery),
+#[utoipa::path(get, path = "/api/stream", operation_id = "open_stream", tag = "realtime", params(StreamQuery),
     responses((status = 200, description = "a stream of frames", content_type = "text/event-stream", body = String)))]
 pub(crate) async fn open(
     State(services): State<Arc<Services>>,
