@@ -22,6 +22,8 @@ use super::rest::Rest;
 use super::socket::{Ended, Socket};
 pub use habits::Habit;
 
+/// How often a client says that it is alive, whatever else it sends.
+const PING: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_millis(10);
 /// Clients come back within this after they lost the connection.
 const JITTER_MS: u64 = 200;
@@ -173,6 +175,7 @@ impl Client {
     async fn stay(&mut self, mut socket: Socket) -> Result<Ended> {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut sign_of_life = interval(PING);
         loop {
             tokio::select! {
                 frame = socket.next() => match frame {
@@ -184,6 +187,7 @@ impl Client {
                         return Ok(ended);
                     }
                 }
+                _ = sign_of_life.tick() => socket.send(vec![json!({"t": "ping"})]).await?,
             }
         }
     }
