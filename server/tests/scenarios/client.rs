@@ -1,5 +1,6 @@
 //! A small client of docs/protocol.md. It reads all the time, so a scenario waits on what the client knows.
 
+mod commands;
 mod socket;
 mod stream;
 mod transcript;
@@ -15,8 +16,9 @@ use tokio::time::Instant;
 use crate::harness::scene::Person;
 use crate::harness::wait::WITHIN;
 
-pub use view::View;
+pub use commands::{message, note};
 use view::Shared;
+pub use view::View;
 
 /// What carries the frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +28,6 @@ pub enum Protocol {
     /// Server-Sent Events and POST.
     Sse,
 }
-
-/// Commands that may be unanswered.
-const WINDOW: usize = 32;
 
 /// One client instance: a device with its outbox and what it has seen. It survives its connections.
 pub struct Client {
@@ -136,27 +135,6 @@ impl Client {
         }
     }
 
-    /// Forgets refusals after which the same is to be sent again, and those of later numbers that follow from them, and
-    /// counts them.
-    pub fn forget_retryable(&mut self) -> usize {
-        let mut forgotten = 0;
-        self.shared.update(|view| {
-            let before = view.answers.len();
-            view.answers.retain(|_, answer| answer["retryable"] != true && answer["code"] != 1001);
-            forgotten = before - view.answers.len();
-        });
-        forgotten
-    }
-
-    /// Sends again what was not answered, in order.
-    pub fn send_unanswered(&mut self) {
-        let answered = self.look(|view| view.answers.keys().cloned().collect::<Vec<_>>());
-        let again: Vec<_> = self.outbox.iter().filter(|(key, _)| !answered.contains(key)).collect();
-        for ((conversation, n), body) in again {
-            self.send(json!({"t": "command", "conversation": conversation, "n": n, "body": body}));
-        }
-    }
-
     /// The connection breaks off, without a word.
     pub async fn cut(&mut self) {
         match std::mem::replace(&mut self.up, Up::Nowhere) {
@@ -221,64 +199,6 @@ impl Client {
     pub async fn attach_added(&mut self, conversation: &str) {
         self.until("added", |view| view.was_added(conversation).then_some(())).await;
         self.attach_from_start(conversation).await;
-    }
-
-    /// Sends a command under the next number, and answers the number.
-    pub fn command(&mut self, conversation: &str, body: Value) -> u64 {
-        let n = self.outbox.range(range_of(conversation)).count() as u64 + 1;
-        self.outbox.insert((conversation.to_owned(), n), body.clone());
-        if !matches!(self.up, Up::Nowhere) {
-            self.send(json!({"t": "command", "conversation": conversation, "n": n, "body": body}));
-        }
-        n
-    }
-
-    /// Sends a command under a number of the caller's choice and waits for its answer.
-    pub async fn command_as(&mut self, conversation: &str, n: u64, body: Value) -> Value {
-        let key = (conversation.to_owned(), n);
-        self.shared.update(|view| {
-            view.answers.remove(&key);
-        });
-        self.send(json!({"t": "command", "conversation": conversation, "n": n, "body": body}));
-        self.answer(conversation, n).await
-    }
-
-    /// The answer to a command: `ack` or `rejected`.
-    pub async fn answer(&self, conversation: &str, n: u64) -> Value {
-        let key = (conversation.to_owned(), n);
-        self.until("an answer", |view| view.answers.get(&key).cloned()).await
-    }
-
-    /// Sends a command and waits for its answer.
-    pub async fn ask(&mut self, conversation: &str, body: Value) -> Value {
-        let n = self.command(conversation, body);
-        self.answer(conversation, n).await
-    }
-
-    /// Says something and waits for the `ack`.
-    pub async fn say(&mut self, conversation: &str, text: &str) -> Value {
-        let answer = self.ask(conversation, message(text)).await;
-        assert_eq!(answer["t"], "ack", "{answer}");
-        answer
-    }
-
-    /// Waits until there is room for one more unanswered command.
-    pub async fn until_room(&self) {
-        let sent = self.outbox.len();
-        self.until("room for a command", |view| (sent < view.answers.len() + WINDOW).then_some(())).await;
-    }
-
-    /// Waits until every command was answered.
-    pub async fn until_answered(&self) {
-        let keys: Vec<_> = self.outbox.keys().cloned().collect();
-        self.until("all answers", |view| keys.iter().all(|key| view.answers.contains_key(key)).then_some(())).await;
-    }
-
-    /// Everything this client ever sent, with the answers it has.
-    pub fn answered(&self) -> Vec<(String, Value, Option<Value>)> {
-        let answers = self.look(|view| view.answers.clone());
-        let entry = |(key, body): (&(String, u64), &Value)| (key.0.clone(), body.clone(), answers.get(key).cloned());
-        self.outbox.iter().map(entry).collect()
     }
 
     /// Sets the agent's status and waits until allocation and everybody know.
@@ -353,18 +273,4 @@ impl Client {
             }
         }
     }
-}
-
-/// A text message.
-pub fn message(text: &str) -> Value {
-    json!({"type": "message", "content": {"type": "text", "text": text}})
-}
-
-/// A private note.
-pub fn note(text: &str) -> Value {
-    json!({"type": "message", "content": {"type": "text", "text": text}, "audience": "staff"})
-}
-
-fn range_of(conversation: &str) -> std::ops::RangeInclusive<(String, u64)> {
-    (conversation.to_owned(), 0)..=(conversation.to_owned(), u64::MAX)
 }

@@ -51,7 +51,7 @@ scenarios! {
         a_success_forgets_the_failures_before, calls_are_limited_by_user;
     notes: a_private_note_never_reaches_the_customer;
     problems: wrong_requests_are_problems_with_numbers, what_is_not_there_is_not_found, other_origins_are_kept_out;
-    restart: what_was_acknowledged_survives_kill_9, a_chat_goes_on_after_a_restart, the_broker_is_killed_under_load;
+    restart: what_was_acknowledged_survives_kill_9, a_chat_goes_on_after_a_restart;
     resume: a_broken_connection_resumes_while_messages_flow, what_was_not_answered_is_sent_again_once,
         messages_wait_for_who_is_away, a_cursor_that_is_no_cursor_is_not_recovered;
     sessions: a_session_ends_is_rated_and_counted, sessions_are_listed_by_what_is_asked, a_session_is_opened_once,
@@ -61,4 +61,10 @@ scenarios! {
     unread: unread_is_exact_by_request_and_on_the_socket, a_history_is_paged_without_holes;
     users: an_admin_administers_agents, agents_administer_nobody, another_role_means_logging_in_again,
         status_and_capacity_are_the_agents_own;
+}
+
+/// Only where the log is a server of its own.
+#[test]
+fn the_broker_is_killed_under_load() {
+    harness::run(harness::scene::Broker::Nats, scenario::restart::the_broker_is_killed_under_load);
 }

@@ -116,13 +116,13 @@ impl Api {
             }
         }
     }
-
 }
 
 impl Reply {
     /// The body as JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{} is not JSON ({error}): {}", self.call, self.text))
+        serde_json::from_str(&self.text)
+            .unwrap_or_else(|error| panic!("{} is not JSON ({error}): {}", self.call, self.text))
     }
 
     /// The body of a success.

@@ -97,8 +97,7 @@ impl Kefu {
     /// Waits until it has ended by itself.
     pub async fn ended(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("it runs");
-        let ended = eventually("kefu ended", async || child.try_wait().expect("its state")).await;
-        ended
+        eventually("kefu ended", async || child.try_wait().expect("its state")).await
     }
 
     /// Where it serves.

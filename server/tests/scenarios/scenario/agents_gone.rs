@@ -29,7 +29,8 @@ pub async fn a_vanished_agents_sessions_go_to_another(broker: Broker) {
     visitor
         .until_within(GONE_WITHIN, "it was queued again", |view| {
             let requeued = view.conversations.get(&id)?.of_type("session_requeued").next()?.clone();
-            Some(assert_eq!(requeued["reason"], "agent_gone"))
+            assert_eq!(requeued["reason"], "agent_gone");
+            Some(())
         })
         .await;
     assert_eq!(visitor.until_assigned(&id).await, "bob");

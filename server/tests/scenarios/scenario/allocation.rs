@@ -41,7 +41,9 @@ pub async fn who_waits_is_told_the_place_and_served_in_order(broker: Broker) {
     assert_eq!(holder, "mei");
     let second = waiting_visitor(&scene, 1).await;
     let third = waiting_visitor(&scene, 2).await;
-    agent.until("2 wait", |view| view.current().iter().any(|f| f["t"] == "waiting" && f["waiting"] == 2).then_some(())).await;
+    agent
+        .until("2 wait", |view| view.current().iter().any(|f| f["t"] == "waiting" && f["waiting"] == 2).then_some(()))
+        .await;
     let listed = scene.admin.api.get("/api/sessions?status=waiting").await.ok();
     let places: Vec<_> = listed["items"].as_array().expect("items").iter().map(place).collect();
     assert_eq!(places, [(second.person.id.clone(), 1), (third.person.id.clone(), 2)]);
@@ -71,11 +73,8 @@ pub async fn nobody_online_means_waiting_until_somebody_comes(broker: Broker) {
 pub async fn capacity_holds_under_fifty_visitors_at_once(broker: Broker) {
     const VISITORS: usize = 50;
     let scene = Scene::start(broker).await;
-    let _agents = [
-        scene.online_agent("ann", 2).await,
-        scene.online_agent("bob", 3).await,
-        scene.online_agent("cai", 4).await,
-    ];
+    let _agents =
+        [scene.online_agent("ann", 2).await, scene.online_agent("bob", 3).await, scene.online_agent("cai", 4).await];
     let room = BTreeMap::from([("ann".to_owned(), 2), ("bob".to_owned(), 3), ("cai".to_owned(), 4)]);
     let mut visitors = Vec::new();
     for _ in 0..VISITORS {

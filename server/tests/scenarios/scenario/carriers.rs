@@ -65,7 +65,8 @@ async fn chat_over(broker: Broker, protocol: Protocol) {
 pub async fn a_stream_belongs_to_its_credential(broker: Broker) {
     let scene = Scene::start(broker).await;
     let client = Client::connect(&scene.kefu.address(), &scene.visitor().await, Protocol::Sse).await;
-    let id = client.look(|view| view.welcome.clone()).expect("welcome")["connection_id"].as_str().expect("an id").to_owned();
+    let id =
+        client.look(|view| view.welcome.clone()).expect("welcome")["connection_id"].as_str().expect("an id").to_owned();
     let path = format!("/api/stream/{id}");
     let ping = json!({"t": "ping"});
     let stranger = scene.visitor().await;
@@ -77,7 +78,12 @@ pub async fn a_stream_belongs_to_its_credential(broker: Broker) {
     client.person.api.post(&path, many).await.ok();
     client.until("too many", |view| view.current().iter().any(|frame| frame["code"] == 3005).then_some(())).await;
     let large = format!("{:?}", "x".repeat(70_000));
-    client.person.api.raw(Method::POST, &path, Some(("application/json", &large))).await.refused(StatusCode::PAYLOAD_TOO_LARGE, 2003);
+    client
+        .person
+        .api
+        .raw(Method::POST, &path, Some(("application/json", &large)))
+        .await
+        .refused(StatusCode::PAYLOAD_TOO_LARGE, 2003);
     client.person.api.get("/api/stream?device=").await.refused(StatusCode::UNPROCESSABLE_ENTITY, 2004);
 }
 
@@ -98,9 +104,8 @@ pub async fn bad_frames_are_refused_by_number(broker: Broker) {
     ] {
         let before = visitor.look(|view| view.frames.len());
         visitor.send_text(text);
-        let error = visitor
-            .until(text, |view| view.frames[before..].iter().find(|frame| frame["t"] == "error").cloned())
-            .await;
+        let error =
+            visitor.until(text, |view| view.frames[before..].iter().find(|frame| frame["t"] == "error").cloned()).await;
         assert_eq!((&error["code"], &error["fatal"]), (&json!(code), &json!(false)), "{text}: {error}");
     }
     for (body, code) in [

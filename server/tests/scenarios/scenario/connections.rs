@@ -23,7 +23,8 @@ pub async fn connections_are_listed_and_closed(broker: Broker) {
     assert_eq!(transports, ["sse", "websocket"]);
     let all = api.get("/api/connections?limit=2").await.ok();
     assert_eq!((&all["total"], items(&all).len()), (&json!(3), 2));
-    let rest = api.get(&format!("/api/connections?limit=2&cursor={}", all["next"].as_str().expect("a cursor"))).await.ok();
+    let rest =
+        api.get(&format!("/api/connections?limit=2&cursor={}", all["next"].as_str().expect("a cursor"))).await.ok();
     assert_eq!(items(&rest).len(), 1);
 
     let id = connection_id(&chat.visitor);
@@ -52,7 +53,11 @@ pub async fn connections_are_listed_and_closed(broker: Broker) {
     api.delete("/api/connections").await.refused(StatusCode::UNPROCESSABLE_ENTITY, 2004);
     let agent = scene.agent("ann", 5).await;
     agent.api.get("/api/connections").await.refused(StatusCode::FORBIDDEN, 1103);
-    agent.api.delete(&format!("/api/connections/{}", connection_id(&chat.agent))).await.refused(StatusCode::FORBIDDEN, 1103);
+    agent
+        .api
+        .delete(&format!("/api/connections/{}", connection_id(&chat.agent)))
+        .await
+        .refused(StatusCode::FORBIDDEN, 1103);
 }
 
 pub async fn who_is_here_is_known(broker: Broker) {
@@ -72,7 +77,8 @@ pub async fn who_is_here_is_known(broker: Broker) {
     assert_eq!(here["customers"], 1, "{here}");
     chat.visitor.cut().await;
     online(&customer, false).await;
-    let left = |frame: &Value| frame["t"] == "presence" && frame["user"]["type"] == "kehu" && frame["status"] == "offline";
+    let left =
+        |frame: &Value| frame["t"] == "presence" && frame["user"]["type"] == "kehu" && frame["status"] == "offline";
     chat.agent.until("the visitor left", |view| view.current().iter().any(left).then_some(())).await;
     let info = scene.admin.api.get("/api/system/info").await.ok();
     assert_eq!((&info["name"], &info["demo"]), (&json!("Kefu"), &json!(false)));

@@ -59,7 +59,12 @@ pub async fn an_author_edits_and_takes_back(broker: Broker) {
     let by_seq = |seq: u64| items.iter().find(|item| item["seq"] == seq).expect("the message");
     assert_eq!(by_seq(first)["content"]["text"], "a typo");
     assert!(by_seq(second)["content"].is_null(), "what was taken back is gone");
-    let one = chat.agent.person.api.get(&format!("/api/v1/chat/messages/{}", message_id(&chat.visitor, &id, second).await)).await;
+    let one = chat
+        .agent
+        .person
+        .api
+        .get(&format!("/api/v1/chat/messages/{}", message_id(&chat.visitor, &id, second).await))
+        .await;
     assert!(!one.text.contains("a secret"), "{}", one.text);
 
     // By request as well, and the answer shows what was done.

@@ -27,7 +27,10 @@ pub async fn a_new_password_ends_all_logins(broker: Broker) {
     let path = "/api/users/mei/password";
     let own = |current: &str| json!({"password": "a new password", "current_password": current});
     mei.api.put(path, own("wrong")).await.refused(StatusCode::UNAUTHORIZED, 2008);
-    mei.api.put(path, json!({"password": "short", "current_password": PASSWORD})).await.refused(StatusCode::UNPROCESSABLE_ENTITY, 2004);
+    mei.api
+        .put(path, json!({"password": "short", "current_password": PASSWORD}))
+        .await
+        .refused(StatusCode::UNPROCESSABLE_ENTITY, 2004);
     assert_eq!(mei.api.put(path, own(PASSWORD)).await.status, 204);
     assert_eq!(socket.until_closed().await, 4203);
     is_refused(&scene, &mei).await;
@@ -116,7 +119,8 @@ pub async fn an_address_that_names_somebody_else_is_refused(broker: Broker) {
         (format!("/ws?user_id={}&user_type=kefu&session_token={}", one.id, one.token), 4204),
         (format!("/ws/{}?session_token={}", other.id, one.token), 4204),
     ] {
-        let mut socket = Client::new(&scene.kefu.address(), &Person { token: String::new(), ..one.clone() }, Protocol::Json);
+        let mut socket =
+            Client::new(&scene.kefu.address(), &Person { token: String::new(), ..one.clone() }, Protocol::Json);
         socket.dial_at(&query).await;
         if code == 0 {
             socket.until("welcome", |view| view.welcome.clone()).await;

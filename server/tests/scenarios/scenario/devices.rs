@@ -31,7 +31,8 @@ pub async fn two_devices_of_a_user_see_the_same(broker: Broker) {
         }
     }
     let (laptop_events, desk_events) = (events(&laptop, &id), events(&desk, &id));
-    let shared = |kind: &str, events: &[Value]| events.iter().filter(|event| event["type"] == kind).cloned().collect::<Vec<_>>();
+    let shared =
+        |kind: &str, events: &[Value]| events.iter().filter(|event| event["type"] == kind).cloned().collect::<Vec<_>>();
     assert_eq!(shared("message", &laptop_events), shared("message", &desk_events));
 
     // A mark made on one device is seen on the other.

@@ -80,7 +80,11 @@ async fn reads_nothing(api: &Api, id: &str, owner: &str, message_id: &str) {
 /// Whatever is tried, it is refused.
 async fn writes_nothing(api: &Api, id: &str, message_id: &str) {
     let calls = [
-        (reqwest::Method::POST, "/api/messages/send".to_owned(), json!({"conversation_id": id, "content": "let me in"})),
+        (
+            reqwest::Method::POST,
+            "/api/messages/send".to_owned(),
+            json!({"conversation_id": id, "content": "let me in"}),
+        ),
         (reqwest::Method::POST, "/api/messages/mark-read".to_owned(), json!({"conversation_id": id, "seq": 1})),
         (reqwest::Method::PUT, format!("/api/v1/chat/messages/{message_id}/read"), json!({})),
         (reqwest::Method::PUT, format!("/api/messages/{message_id}"), json!({"content": "changed"})),
@@ -98,8 +102,15 @@ pub async fn customers_have_no_business_in_the_office(broker: Broker) {
     let scene = Scene::start(broker).await;
     let visitor = scene.visitor().await;
     for path in [
-        "/api/users", "/api/users/admin", "/api/sessions", "/api/sessions/statistics", "/api/connections",
-        "/api/kefu/status", "/api/system/info", "/api/system/online-users", "/api/stats/websocket",
+        "/api/users",
+        "/api/users/admin",
+        "/api/sessions",
+        "/api/sessions/statistics",
+        "/api/connections",
+        "/api/kefu/status",
+        "/api/system/info",
+        "/api/system/online-users",
+        "/api/stats/websocket",
     ] {
         visitor.api.get(path).await.refused(StatusCode::FORBIDDEN, 1103);
     }

@@ -39,7 +39,11 @@ pub async fn who_fails_too_often_is_locked_out(broker: Broker) {
         let reply = scene.api().post("/api/kefu/login", login(username, PASSWORD)).await;
         reply.refused(StatusCode::TOO_MANY_REQUESTS, 2009);
         assert!(reply.headers.contains_key("retry-after"));
-        scene.api().post("/api/kefu/login", login(&username.to_uppercase(), PASSWORD)).await.refused(StatusCode::TOO_MANY_REQUESTS, 2009);
+        scene
+            .api()
+            .post("/api/kefu/login", login(&username.to_uppercase(), PASSWORD))
+            .await
+            .refused(StatusCode::TOO_MANY_REQUESTS, 2009);
     }
     let bob = scene.api().post("/api/kefu/login", login("bob", PASSWORD)).await.ok();
     assert_eq!(bob["user"]["id"], "bob");
@@ -50,11 +54,20 @@ pub async fn a_success_forgets_the_failures_before(broker: Broker) {
     scene.agent("mei", 5).await;
     for _ in 0..3 {
         for _ in 0..4 {
-            scene.api().post("/api/kefu/login", login("mei", "wrong password")).await.refused(StatusCode::UNAUTHORIZED, 2008);
+            scene
+                .api()
+                .post("/api/kefu/login", login("mei", "wrong password"))
+                .await
+                .refused(StatusCode::UNAUTHORIZED, 2008);
         }
         scene.api().post("/api/kefu/login", login("mei", PASSWORD)).await.ok();
     }
-    for wrong in [json!({}), json!({"username": "mei"}), json!({"username": "", "password": "x"}), json!({"username": 1, "password": "x"})] {
+    for wrong in [
+        json!({}),
+        json!({"username": "mei"}),
+        json!({"username": "", "password": "x"}),
+        json!({"username": 1, "password": "x"}),
+    ] {
         scene.api().post("/api/kefu/login", wrong).await.refused(StatusCode::UNPROCESSABLE_ENTITY, 2004);
     }
     let unknown = json!({"username": "mei", "password": PASSWORD, "site_key": "another"});

@@ -15,7 +15,9 @@ pub async fn wrong_requests_are_problems_with_numbers(broker: Broker) {
     let send = "/api/messages/send";
     for path in [send, "/api/messages/mark-read", "/api/kehu/session", "/api/kefu/login", "/api/sessions"] {
         api.raw(Method::POST, path, Some((JSON, "{not json"))).await.refused(StatusCode::BAD_REQUEST, 2001);
-        api.raw(Method::POST, path, Some(("text/plain", "hello"))).await.refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, 2002);
+        api.raw(Method::POST, path, Some(("text/plain", "hello")))
+            .await
+            .refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, 2002);
         api.raw(Method::POST, path, Some((JSON, "[]"))).await.code();
         let large = format!("{{\"x\": {:?}}}", "x".repeat(300_000));
         api.raw(Method::POST, path, Some((JSON, &large))).await.refused(StatusCode::PAYLOAD_TOO_LARGE, 2003);
@@ -60,13 +62,19 @@ pub async fn wrong_requests_are_problems_with_numbers(broker: Broker) {
     let own = json!({"to_user_id": "admin", "to_user_type": "kefu", "content": "me"});
     admin.post(send, own).await.refused(WRONG, 2004);
     scene.api().post("/api/kehu/session", json!({"site_key": "another"})).await.refused(StatusCode::NOT_FOUND, 2013);
-    scene.api().post("/api/kehu/session", json!({"identity_token": "a.b.c"})).await.refused(StatusCode::UNAUTHORIZED, 2014);
+    scene
+        .api()
+        .post("/api/kehu/session", json!({"identity_token": "a.b.c"}))
+        .await
+        .refused(StatusCode::UNAUTHORIZED, 2014);
     scene.api().post("/api/kehu/session", json!({"name": 7})).await.refused(WRONG, 2004);
 }
 
 pub async fn what_is_not_there_is_not_found(broker: Broker) {
     let scene = Scene::start(broker).await;
-    for path in ["/api/nothing", "/api", "/api/", "/nothing.js", "/kehu/../../etc/passwd", "/kehu/%2e%2e/%2e%2e/etc/passwd"] {
+    for path in
+        ["/api/nothing", "/api", "/api/", "/nothing.js", "/kehu/../../etc/passwd", "/kehu/%2e%2e/%2e%2e/etc/passwd"]
+    {
         let reply = scene.admin.api.get(path).await;
         assert_eq!(reply.status, 404, "{path}: {}", reply.text);
         reply.refused(StatusCode::NOT_FOUND, 2005);
@@ -87,7 +95,10 @@ pub async fn what_is_not_there_is_not_found(broker: Broker) {
 }
 
 pub async fn other_origins_are_kept_out(broker: Broker) {
-    let settings = [("KEFU_SERVER__PUBLIC_URL", "https://chat.example.org"), ("KEFU_SERVER__ALLOWED_ORIGINS", "https://shop.example.org")];
+    let settings = [
+        ("KEFU_SERVER__PUBLIC_URL", "https://chat.example.org"),
+        ("KEFU_SERVER__ALLOWED_ORIGINS", "https://shop.example.org"),
+    ];
     let scene = Scene::start_with(broker, &settings).await;
     let visitor = scene.visitor().await;
     let stream = async |origin: &str| {

@@ -17,10 +17,12 @@ pub async fn a_session_ends_is_rated_and_counted(broker: Broker) {
     let ended = chat.agent.person.api.post(&format!("{session}/end"), json!({"reason": "done"})).await.ok();
     assert_eq!((&ended["status"], &ended["ended_by"]["id"]), (&json!("ended"), &json!("mei")));
     for client in [&chat.visitor, &chat.agent] {
-        let event = client
-            .until("the end", |view| view.conversations[&id].of_type("session_ended").next().cloned())
-            .await;
-        assert_eq!((&event["session"], &event["by"]["id"], &event["reason"]), (&json!(1), &json!("mei"), &json!("done")));
+        let event =
+            client.until("the end", |view| view.conversations[&id].of_type("session_ended").next().cloned()).await;
+        assert_eq!(
+            (&event["session"], &event["by"]["id"], &event["reason"]),
+            (&json!(1), &json!("mei"), &json!("done"))
+        );
     }
     chat.agent.person.api.post(&format!("{session}/end"), json!({})).await.code();
     assert_eq!(chat.visitor.ask(&id, json!({"type": "end_session"})).await["code"], 1205);
@@ -30,8 +32,9 @@ pub async fn a_session_ends_is_rated_and_counted(broker: Broker) {
     assert_eq!(chat.visitor.ask(&id, rate(1, 1)).await["code"], 1209);
     let rated = scene.admin.api.get(&session).await.ok();
     assert_eq!(rated["rating"], 4);
-    // Who served it follows it to its rating, and leaves when the next one begins.
-    let seen = chat.agent.until("the rating", |view| view.conversations[&id].of_type("session_rated").next().cloned()).await;
+    // Who served it follows it to its rating, and until another agent has the next one.
+    let seen =
+        chat.agent.until("the rating", |view| view.conversations[&id].of_type("session_rated").next().cloned()).await;
     assert_eq!((&seen["score"], &seen["comment"]), (&json!(4), &json!("fine")));
     chat.agent.set_status("busy").await;
     let counted = eventually("it is counted", async || {
@@ -52,6 +55,8 @@ pub async fn a_session_ends_is_rated_and_counted(broker: Broker) {
         known.of_type("session_opened").any(|event| event["session"] == 2).then_some(())
     };
     chat.visitor.until("the second session", opened).await;
+    let other = scene.online_agent("ann", 5).await;
+    chat.visitor.until("another agent", |view| view.agent_of(&id).filter(|agent| *agent == other.person.id)).await;
     assert_eq!(chat.agent.ask(&id, crate::client::message("and I?")).await["code"], 1101);
     let first = scene.admin.api.get(&session).await.ok();
     assert_eq!((&first["ordinal"], &first["status"], &first["rating"]), (&json!(1), &json!("ended"), &json!(4)));
@@ -76,13 +81,13 @@ pub async fn sessions_are_listed_by_what_is_asked(broker: Broker) {
     })
     .await;
     assert_eq!(customers(&listed), [two.id.clone(), visitors[2].person.id.clone()]);
-    assert_eq!(customers(&admin.get("/api/sessions?status=active").await.ok()), [one.id.clone()]);
-    assert_eq!(customers(&admin.get("/api/sessions?status=active&agent_id=ann").await.ok()), [one.id.clone()]);
+    assert_eq!(customers(&admin.get("/api/sessions?status=active").await.ok()), [one.id.as_str()]);
+    assert_eq!(customers(&admin.get("/api/sessions?status=active&agent_id=ann").await.ok()), [one.id.as_str()]);
     assert!(customers(&admin.get("/api/sessions?status=active&agent_id=bob").await.ok()).is_empty());
     let page = admin.get("/api/sessions?status=waiting&page=2&page_size=1").await.ok();
     assert_eq!((customers(&page), &page["total"]), (vec![visitors[2].person.id.clone()], &json!(2)));
     let of_two = format!("/api/sessions?status=waiting&customer_id={}", two.id);
-    assert_eq!(customers(&admin.get(&of_two).await.ok()), [two.id.clone()]);
+    assert_eq!(customers(&admin.get(&of_two).await.ok()), [two.id.as_str()]);
 
     // The ended ones and all of them come from the archive.
     admin.post(&format!("/api/sessions/{}.1/end", one.support), json!({})).await.ok();
@@ -98,7 +103,7 @@ pub async fn sessions_are_listed_by_what_is_asked(broker: Broker) {
     // An agent sees their own and who waits.
     visitors[1].until_assigned(&two.support).await;
     let own = ann.person.api.get("/api/sessions?status=active&agent_id=admin").await.ok();
-    assert_eq!(customers(&own), [two.id.clone()]);
+    assert_eq!(customers(&own), [two.id.as_str()]);
     let waiting = ann.person.api.get("/api/sessions?status=waiting").await.ok();
     assert_eq!(customers(&waiting), [visitors[2].person.id.clone()]);
     admin.get("/api/sessions?status=none").await.refused(StatusCode::UNPROCESSABLE_ENTITY, 2004);
@@ -169,7 +174,11 @@ pub async fn sessions_are_picked_given_back_and_taken_over(broker: Broker) {
     let customer = supervisor.api.get(&path("customer", &visitor)).await.ok();
     assert_eq!((&customer["agent"]["id"], &customer["conversation_id"]), (&json!("bob"), &json!(id)));
     assert_eq!(customer["customer"]["id"], visitor.person.id.as_str());
-    supervisor.api.post(&path("assign", &other), json!({"agent_id": "nobody"})).await.refused(StatusCode::NOT_FOUND, 1213);
+    supervisor
+        .api
+        .post(&path("assign", &other), json!({"agent_id": "nobody"}))
+        .await
+        .refused(StatusCode::NOT_FOUND, 1213);
 
     let released = bob.person.api.post(&path("release", &visitor), json!({})).await.ok();
     assert_eq!(released["status"], "waiting");
@@ -199,7 +208,8 @@ pub async fn agents_write_to_each_other(broker: Broker) {
     bob.say(&id, "at noon").await;
     eventually("it is in the history", async || {
         let page = ann.person.api.get("/api/v1/chat/messages?user_id=bob&user_type=kefu").await.ok();
-        (page["items"].as_array().is_some_and(|items| items.iter().any(|item| item["content"]["text"] == "at noon"))).then_some(())
+        (page["items"].as_array().is_some_and(|items| items.iter().any(|item| item["content"]["text"] == "at noon")))
+            .then_some(())
     })
     .await;
     let nobody = json!({"to_user_id": "nobody", "to_user_type": "kefu", "content": "?"});

@@ -12,9 +12,8 @@ pub async fn a_stop_tells_clients_and_loses_nothing(broker: Broker) {
     }
     scene.kefu.terminate();
     for client in [&agent, &visitor] {
-        let goaway = client
-            .until("goaway", |view| view.current().iter().find(|frame| frame["t"] == "goaway").cloned())
-            .await;
+        let goaway =
+            client.until("goaway", |view| view.current().iter().find(|frame| frame["t"] == "goaway").cloned()).await;
         assert_eq!(goaway["code"], 4101);
         assert!(goaway["reconnect_after_ms"].is_u64(), "{goaway}");
     }

@@ -18,17 +18,27 @@ pub async fn an_admin_administers_agents(broker: Broker) {
     assert!(!created.to_string().contains("argon2"), "{created}");
     admin.post("/api/users", body.clone()).await.refused(StatusCode::CONFLICT, 2010);
     for (field, value) in [
-        ("username", json!("")), ("username", json!("a b")), ("username", json!("x".repeat(65))),
-        ("password", json!("short")), ("role", json!("customer")), ("capacity", json!(1_001)), ("name", json!("")),
-        ("capacity", json!(-1)), ("name", json!(7)),
+        ("username", json!("")),
+        ("username", json!("a b")),
+        ("username", json!("x".repeat(65))),
+        ("password", json!("short")),
+        ("role", json!("customer")),
+        ("capacity", json!(1_001)),
+        ("name", json!("")),
+        ("capacity", json!(-1)),
+        ("name", json!(7)),
     ] {
         let mut wrong = body.clone();
         wrong["username"] = json!("another");
         wrong[field] = value;
         admin.post("/api/users", wrong.clone()).await.refused(WRONG, 2004);
     }
-    let changed = admin.put("/api/users/mei", json!({"name": "Mei Lin", "capacity": 7, "role": "supervisor"})).await.ok();
-    assert_eq!((&changed["name"], &changed["capacity"], &changed["role"]), (&json!("Mei Lin"), &json!(7), &json!("supervisor")));
+    let changed =
+        admin.put("/api/users/mei", json!({"name": "Mei Lin", "capacity": 7, "role": "supervisor"})).await.ok();
+    assert_eq!(
+        (&changed["name"], &changed["capacity"], &changed["role"]),
+        (&json!("Mei Lin"), &json!(7), &json!("supervisor"))
+    );
     assert_eq!(admin.get("/api/users/mei").await.ok()["name"], "Mei Lin");
     admin.put("/api/users/nobody", json!({})).await.refused(StatusCode::NOT_FOUND, 2017);
     admin.get("/api/users/nobody").await.refused(StatusCode::NOT_FOUND, 2017);
@@ -83,9 +93,11 @@ pub async fn status_and_capacity_are_the_agents_own(broker: Broker) {
     for (method, status) in [(reqwest::Method::PUT, "busy"), (reqwest::Method::POST, "away")] {
         let answer = mei.call(method, "/api/kefu/status", Some(json!({"status": status}))).await.ok();
         assert_eq!(answer["status"], status);
-        chat.agent.until("presence", |view| {
-            view.current().iter().any(|frame| frame["t"] == "presence" && frame["status"] == status).then_some(())
-        }).await;
+        chat.agent
+            .until("presence", |view| {
+                view.current().iter().any(|frame| frame["t"] == "presence" && frame["status"] == status).then_some(())
+            })
+            .await;
     }
     assert_eq!(mei.get("/api/users/mei").await.ok()["status"], "away");
     mei.put("/api/kefu/status", json!({"status": "online", "capacity": 6})).await.refused(WRONG, 2004);
