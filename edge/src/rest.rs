@@ -9,6 +9,7 @@ mod history;
 mod items;
 mod kehu;
 mod login;
+mod logins;
 mod marks;
 mod messages;
 mod sessions;
@@ -41,6 +42,8 @@ fn described() -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(login::logout))
         .routes(routes!(login::status, login::set_status, login::post_status))
         .routes(routes!(login::heartbeat))
+        .routes(routes!(logins::list))
+        .routes(routes!(logins::end))
         .routes(routes!(messages::send))
         .routes(routes!(messages::edit))
         .routes(routes!(messages::recall))

@@ -157,6 +157,21 @@ async fn a_logout_ends_the_token() {
 }
 
 #[tokio::test]
+async fn an_agent_sees_and_ends_their_own_logins() {
+    let edge = TestEdge::new(config());
+    let token = login(&edge, "kefu001", Role::Agent).await;
+    let other = login(&edge, "kefu002", Role::Agent).await;
+    let listed = json_of(call(&edge, request("GET", "/api/kefu/logins", Some(&token), None)).await).await;
+    assert_eq!((&listed["total"], &listed["items"][0]["current"]), (&json!(1), &json!(true)));
+    let path = format!("/api/kefu/logins/{}", listed["items"][0]["id"].as_str().unwrap());
+    expect(&edge, request("DELETE", &path, Some(&other), None), 404, 2005).await;
+    let ended = call(&edge, request("DELETE", &path, Some(&token), None)).await;
+    assert_eq!(ended.status(), StatusCode::NO_CONTENT);
+    expect(&edge, request("GET", "/api/kefu/logins", Some(&token), None), 401, 4201).await;
+    assert_eq!(call(&edge, request("GET", "/api/kefu/logins", Some(&other), None)).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_visitor_comes_back_as_the_same_one() {
     let edge = TestEdge::new(config());
     let first = call(&edge, request("POST", "/api/kehu/session", None, Some(json!({"name": " 小明 "})))).await;

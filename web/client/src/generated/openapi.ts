@@ -306,6 +306,30 @@ export interface components {
             total?: number;
         };
         /** @description A page of a list. */
+        List_LoginInfo: {
+            /** @description The items. */
+            items: {
+                created_at: components["schemas"]["Time"];
+                /** @description Whether this call was made with it. */
+                current: boolean;
+                /** @description What the browser said it is. */
+                device: string;
+                expires_at: components["schemas"]["Time"];
+                /** @description Names the login; not its token. */
+                id: string;
+                last_seen_at: components["schemas"]["Time"];
+                /** @description Whether "remember me" was set. */
+                remember: boolean;
+            }[];
+            /** @description Cursor of the next page. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description Their number without paging.
+             */
+            total?: number;
+        };
+        /** @description A page of a list. */
         List_ReadAnswer: {
             /** @description The items. */
             items: {
@@ -357,6 +381,20 @@ export interface components {
             expires_at: components["schemas"]["Time"];
             session_token: string;
             user: components["schemas"]["User"];
+        };
+        /** @description A login. */
+        LoginInfo: {
+            created_at: components["schemas"]["Time"];
+            /** @description Whether this call was made with it. */
+            current: boolean;
+            /** @description What the browser said it is. */
+            device: string;
+            expires_at: components["schemas"]["Time"];
+            /** @description Names the login; not its token. */
+            id: string;
+            last_seen_at: components["schemas"]["Time"];
+            /** @description Whether "remember me" was set. */
+            remember: boolean;
         };
         /** @description A login. */
         LoginRequest: {
