@@ -4,6 +4,7 @@
 //! scheduler. [`run_partition`] drives it on a broker; [`worker`] decides which partitions a process owns;
 //! [`LogReader`] reads a log as everyone else does.
 
+mod backfill;
 mod batch;
 mod domain;
 mod intake;

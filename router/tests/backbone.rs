@@ -129,6 +129,15 @@ async fn what_was_acked_is_there_after_a_restart_and_resumes() {
     assert!(recovered);
     assert_eq!((snapshot.conversation.rev, missed.len(), missed[0].rev), (5, 1, 5));
     second.stop().await;
+
+    // Everything is archived now; the tail still reaches back.
+    let mut third = Deployment::start(folder.path(), "edge-3").await;
+    third.link.attach(vec![attach(3, Some(Cursor { epoch: 1, rev: 0 }))]);
+    let LinkEvent::Attached { recovered, missed, .. } = third.next().await else { panic!("attached") };
+    assert!(recovered);
+    assert_eq!(missed.iter().map(|outcome| outcome.rev).collect::<Vec<_>>(), [4, 5]);
+    assert_eq!(third.link.ask(&say(1, "hello"), WAIT).await, answer, "what the tail repeats is not applied again");
+    third.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -249,6 +249,13 @@ impl<D: Domain> Owner<D> {
         }
     }
 
+    /// Gives it a tail that reaches further back than the checkpoint. It ends at the cursor that the owner starts from.
+    #[must_use]
+    pub fn with_tail(mut self, tail: Tail<D::Id, D::Outcome>) -> Self {
+        self.tail = tail;
+        self
+    }
+
     /// What is to be done, in order. To be called after every input.
     pub fn effects(&mut self) -> Vec<Effect<D>> {
         self.send();

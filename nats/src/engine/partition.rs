@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::backfill::backfill;
 use super::domain::{Domain, Row, Want};
 use super::owner::{Counted, Effect, Limits, Lost, Owner, Route};
 use super::reader::{ReadError, last_time, verify};
@@ -219,7 +220,8 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         let log_reader = broker.read_log(log, start.cursor.position + 1).await.map_err(failed)?;
         let own = host.take_inbox();
         let last_at = last_time(&broker, log, &*domain, start.cursor.position).await?;
-        let owner = Owner::claim(domain.clone(), limits, worker, rand::random(), start.cursor, last_at);
+        let tail = backfill(&broker, log, &*domain, start.cursor, limits.tail_bytes).await?;
+        let owner = Owner::claim(domain.clone(), limits, worker, rand::random(), start.cursor, last_at).with_tail(tail);
         Ok(Self {
             broker,
             log,

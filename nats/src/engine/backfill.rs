@@ -1,0 +1,91 @@
+//! What a new owner's tail holds besides what the store lacks: the last records before the checkpoint, so that a client
+//! which resumes after a restart is told what it missed and needs not load history.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kefu_model::reader::{LogCursor, Stamp, Standing};
+
+use super::domain::{Domain, Logged};
+use super::reader::ReadError;
+use super::tail::Tail;
+use crate::broker::{Broker, LogName};
+use crate::payload::{self, RecordWire};
+use crate::transport::TransportError;
+
+/// Records that are read again at most.
+const RECORDS: u64 = 1_000;
+/// How long reading them may take; without them clients load history.
+const WITHIN: Duration = Duration::from_secs(2);
+
+/// A tail with the last records up to `cursor`, about `keep_bytes` of them; an empty one when they cannot be had in time or
+/// it cannot be told which of them count.
+pub(super) async fn backfill<D: Domain>(
+    broker: &Broker,
+    log: LogName,
+    domain: &D,
+    cursor: LogCursor,
+    keep_bytes: usize,
+) -> Result<Tail<D::Id, D::Outcome>, ReadError> {
+    let empty = || Tail::new(cursor.position);
+    if cursor.position == 0 || keep_bytes == 0 {
+        return Ok(empty());
+    }
+    match tokio::time::timeout(WITHIN, read(broker, log, domain, cursor, keep_bytes)).await {
+        Ok(Ok(Some(tail))) => Ok(tail),
+        Ok(Err(error)) => Err(error),
+        Ok(Ok(None)) | Err(_) => {
+            tracing::info!(%log, "the tail begins at the checkpoint");
+            Ok(empty())
+        }
+    }
+}
+
+async fn read<D: Domain>(
+    broker: &Broker,
+    log: LogName,
+    domain: &D,
+    end: LogCursor,
+    keep_bytes: usize,
+) -> Result<Option<Tail<D::Id, D::Outcome>>, ReadError> {
+    let transport = |source: TransportError| ReadError::Transport { log, source };
+    let from = broker.log_info(log).await.map_err(transport)?.first.max(end.position.saturating_sub(RECORDS));
+    let mut reader = broker.read_log(log, from).await.map_err(transport)?;
+    let mut tail: Option<Tail<D::Id, D::Outcome>> = None;
+    let mut cursor: Option<LogCursor> = None;
+    loop {
+        let record = reader.next().await.map_err(transport)?;
+        let position = record.position;
+        let failed = |source| ReadError::Payload { log, position, source };
+        let wire: RecordWire = payload::decode(&record.payload).map_err(failed)?;
+        let cursor = cursor.get_or_insert_with(|| before(position, wire.stamp(), end));
+        let tail = tail.get_or_insert_with(|| Tail::new(position - 1));
+        if let (Standing::Counts, RecordWire::Batch(.., outcomes)) = (cursor.admit(position, wire.stamp()), wire) {
+            let mut logged = Vec::with_capacity(outcomes.len());
+            for bytes in outcomes {
+                let outcome = domain.decode_outcome(&bytes).map_err(failed)?;
+                let bytes = Bytes::from(bytes.into_vec());
+                logged.push((domain.outcome_id(&outcome), Arc::new(Logged { outcome, bytes })));
+            }
+            tail.push(position, logged);
+            tail.trim(position, keep_bytes);
+        }
+        if position >= end.position {
+            break;
+        }
+    }
+    // Where a reader comes out at the checkpoint's own numbers, it has told what counts from what does not.
+    Ok(tail.filter(|_| cursor == Some(end)))
+}
+
+/// Where a reader stands before the first record it reads. A claim needs nothing before it; a batch is taken for the next one
+/// of the generation in force, which is wrong when it does not count: then the end does not fit.
+fn before(position: u64, first: Stamp, end: LogCursor) -> LogCursor {
+    match first {
+        Stamp::Batch { generation, ordinal } => {
+            LogCursor { position: position - 1, generation, ordinal: ordinal.saturating_sub(1) }
+        }
+        Stamp::Claim => LogCursor { position: position - 1, ..end },
+    }
+}
