@@ -76,8 +76,8 @@ pub(crate) async fn login(
     let device = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let LoggedIn { token, expires_at, caller } = services.auth.log_in(&user, request.remember, device).await?;
     let status = services.status_of(&caller).await;
-    services.presence.heartbeat(&caller, status, clock::now().0 + services.config.heartbeat_ttl_ms);
-    let user = agent_info(&user, Some(status), true);
+    // A login alone is no presence: a connection, a heartbeat or a status is.
+    let user = agent_info(&user, Some(status), services.presence.status(&caller.tenant, &caller.user.id).is_some());
     Ok(Json(LoginAnswer { session_token: token, expires_at: expires_at.into(), user }))
 }
 
