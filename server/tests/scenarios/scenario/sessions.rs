@@ -142,17 +142,18 @@ pub async fn sessions_are_picked_given_back_and_taken_over(broker: Broker) {
     let supervisor = scene.staff("sup", "supervisor", 0).await;
     let mut visitor = scene.connected_visitor().await;
     let mut other = scene.connected_visitor().await;
-    for visitor in [&mut visitor, &mut other] {
+    for (visitor, waiting) in [(&mut visitor, 1), (&mut other, 2)] {
         let support = visitor.support();
         visitor.say(&support, "hello").await;
+        // One after the other, so that the first one was there first by the clock too.
+        eventually("they wait", async || {
+            let page = ann.person.api.get("/api/sessions?status=waiting").await.ok();
+            (page["waiting"] == waiting).then_some(())
+        })
+        .await;
     }
     let id = visitor.support();
     let path = |what: &str, visitor: &crate::client::Client| format!("/api/kefu/{what}/{}", visitor.person.id);
-    eventually("both wait", async || {
-        let page = ann.person.api.get("/api/sessions?status=waiting").await.ok();
-        (page["waiting"] == 2).then_some(())
-    })
-    .await;
 
     // Busy agents pick; as far as there is room.
     let picked = ann.person.api.post(&path("assign", &visitor), json!({})).await.ok();
