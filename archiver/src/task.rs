@@ -33,7 +33,7 @@ impl Task {
         let checkpoint = retry(&self.metrics, || self.store.checkpoint(Reader::Archiver, self.log.partition)).await?;
         let epoch = checkpoint.as_ref().map_or(1, |checkpoint| checkpoint.epoch);
         let log_id = checkpoint.as_ref().map(|checkpoint| checkpoint.log_id);
-        let cursor = checkpoint.as_ref().map(cursor_of).unwrap_or_default();
+        let cursor = checkpoint.as_ref().map(Checkpoint::cursor).unwrap_or_default();
         let mut reader = LogReader::open(&self.broker, self.log, log_id, cursor).await?;
         let mut fold = Fold::default();
         loop {
@@ -98,10 +98,6 @@ impl Task {
         self.metrics.rows.inc_by(rows);
         Ok(())
     }
-}
-
-fn cursor_of(checkpoint: &Checkpoint) -> LogCursor {
-    LogCursor { position: checkpoint.position, generation: checkpoint.generation, ordinal: checkpoint.ordinal }
 }
 
 /// Calls the store until it answers. It never gives up on a store that is only away: nothing is lost meanwhile, the log

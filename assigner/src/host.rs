@@ -227,15 +227,9 @@ impl Host<Allocations> for AllocationHost {
         self.loader = AllocationLoader::read(checkpoint.as_ref())?;
         self.tenants = self.loader.states().map(|state| (state.tenant.clone(), LastTold::default())).collect();
         self.start = match checkpoint {
-            Some(checkpoint) => Start {
-                epoch: checkpoint.epoch,
-                log_id: Some(checkpoint.log_id),
-                cursor: LogCursor {
-                    position: checkpoint.position,
-                    generation: checkpoint.generation,
-                    ordinal: checkpoint.ordinal,
-                },
-            },
+            Some(checkpoint) => {
+                Start { epoch: checkpoint.epoch, log_id: Some(checkpoint.log_id), cursor: checkpoint.cursor() }
+            }
             None => Start::default(),
         };
         let start = self.start;

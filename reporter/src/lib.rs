@@ -99,11 +99,7 @@ impl Task {
             None => Fold::new(self.log.partition),
         };
         let log_id = checkpoint.as_ref().map(|checkpoint| checkpoint.log_id);
-        let cursor = checkpoint.map_or_else(LogCursor::default, |checkpoint| LogCursor {
-            position: checkpoint.position,
-            generation: checkpoint.generation,
-            ordinal: checkpoint.ordinal,
-        });
+        let cursor = checkpoint.as_ref().map(Checkpoint::cursor).unwrap_or_default();
         let mut reader = LogReader::open(&self.broker, self.log, log_id, cursor).await?;
         loop {
             let window = tokio::select! {

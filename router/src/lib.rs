@@ -81,13 +81,5 @@ impl Router {
 
 /// Where a reader starts behind a checkpoint.
 fn start_of(checkpoint: &kefu_store::Checkpoint) -> kefu_nats::engine::Start {
-    kefu_nats::engine::Start {
-        epoch: checkpoint.epoch,
-        log_id: Some(checkpoint.log_id),
-        cursor: kefu_model::reader::LogCursor {
-            position: checkpoint.position,
-            generation: checkpoint.generation,
-            ordinal: checkpoint.ordinal,
-        },
-    }
+    kefu_nats::engine::Start { epoch: checkpoint.epoch, log_id: Some(checkpoint.log_id), cursor: checkpoint.cursor() }
 }

@@ -5,6 +5,7 @@ mod item;
 use async_trait::async_trait;
 use kefu_model::conversation::{DeviceLog, KeyEntry, SessionStatus};
 use kefu_model::ids::CommandKey;
+use kefu_model::reader::LogCursor;
 use kefu_model::{At, Conversation, ConversationId, DeviceId, Name, Partition, TenantId, User};
 
 use crate::error::StoreError;
@@ -218,6 +219,14 @@ pub struct Checkpoint {
     pub ordinal: u64,
     /// The reader's own state there, versioned by the reader.
     pub state: Vec<u8>,
+}
+
+impl Checkpoint {
+    /// The record that it names.
+    #[must_use]
+    pub fn cursor(&self) -> LogCursor {
+        LogCursor { position: self.position, generation: self.generation, ordinal: self.ordinal }
+    }
 }
 
 /// The rows of a stretch of one partition's log, each at most once and with its stamp.
