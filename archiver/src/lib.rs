@@ -11,7 +11,7 @@ mod task;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kefu_nats::engine::ReadError;
+use kefu_nats::engine::{Gather, ReadError};
 use kefu_nats::{Broker, LogKind};
 use kefu_store::{Store, StoreError};
 use tokio::task::JoinSet;
@@ -23,10 +23,8 @@ use task::Task;
 /// How an archiver works.
 #[derive(Debug, Clone)]
 pub struct ArchiverConfig {
-    /// How long records are gathered into one batch after the first one came.
-    pub gather: Duration,
-    /// Outcomes in one batch.
-    pub batch_outcomes: usize,
+    /// How many records become one batch.
+    pub gather: Gather,
     /// How long records stay in the log at least, after they are in the store.
     pub log_retention: Duration,
 }
@@ -34,8 +32,7 @@ pub struct ArchiverConfig {
 impl Default for ArchiverConfig {
     fn default() -> Self {
         Self {
-            gather: Duration::from_millis(10),
-            batch_outcomes: 4_000,
+            gather: Gather { quiet: Duration::from_millis(50), at_most: Duration::from_millis(200), outcomes: 4_000 },
             log_retention: Duration::from_secs(7 * 24 * 60 * 60),
         }
     }

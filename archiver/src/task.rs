@@ -39,7 +39,7 @@ impl Task {
         loop {
             let window = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                window = reader.next_window(self.config.gather, self.config.batch_outcomes) => window?,
+                window = reader.next_window(&self.config.gather) => window?,
             };
             let batch = self.fold(&mut fold, epoch, reader.log_id(), &window).await?;
             self.write(batch).await?;
@@ -93,6 +93,7 @@ impl Task {
     async fn write(&self, batch: LogBatch) -> Result<(), StoreError> {
         let timer = self.metrics.write_seconds.start_timer();
         let rows = batch.rows() as u64;
+        let batch = Arc::new(batch);
         retry(&self.metrics, || self.store.write_log_batch(batch.clone())).await?;
         timer.observe_duration();
         self.metrics.rows.inc_by(rows);

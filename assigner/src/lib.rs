@@ -12,6 +12,7 @@ mod loader;
 mod metrics;
 mod observe;
 mod owed;
+pub mod reopen;
 
 use std::sync::Arc;
 use std::time::Duration;

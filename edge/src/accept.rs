@@ -2,6 +2,8 @@
 //!
 //! `axum::serve` has no time limit for headers and does not wait for upgraded sockets, so this is our own loop.
 
+mod write_limit;
+
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ use tower::ServiceExt;
 use crate::config::{EdgeConfig, millis};
 use crate::http::Peer;
 
+pub(crate) use write_limit::WriteLimit;
+
 /// Most headers of a request.
 const MAX_HEADERS: usize = 64;
 /// Most bytes of a request's head.
@@ -35,6 +39,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 struct Serving {
     router: Router,
     header_timeout: Duration,
+    write_timeout: Duration,
     shutdown: CancellationToken,
 }
 
@@ -47,23 +52,52 @@ pub(crate) async fn run(
     shutdown: CancellationToken,
 ) {
     let room = Arc::new(Semaphore::new(config.tcp_connections));
-    let serving = Serving { router, header_timeout: millis(config.header_timeout_ms), shutdown: shutdown.clone() };
-    while let Some(accepted) = shutdown.run_until_cancelled(next(&listener, &room)).await {
+    let serving = Serving {
+        router,
+        header_timeout: millis(config.header_timeout_ms),
+        write_timeout: millis(config.write_timeout_ms),
+        shutdown: shutdown.clone(),
+    };
+    let (mut failed, mut full) = (false, false);
+    while let Some(accepted) = shutdown.run_until_cancelled(next(&listener, &room, &mut full)).await {
         match accepted {
             Ok((stream, permit)) => {
+                if std::mem::take(&mut failed) {
+                    tracing::info!("connections are accepted again");
+                }
                 tasks.spawn(serve(serving.clone(), stream, permit));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                // Said once: it is tried ten times a second.
+                if !std::mem::replace(&mut failed, true) {
+                    tracing::warn!(%error, "connections cannot be accepted; it is tried until they can");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-async fn next(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
+/// The next connection, once there is a place for it.
+async fn next(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+    full: &mut bool,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = match Arc::clone(room).try_acquire_owned() {
+        Ok(permit) => {
+            *full = false;
+            permit
+        }
+        Err(_) => {
+            // Said once for as long as they are: under load each place that is free is taken at once.
+            if !std::mem::replace(full, true) {
+                tracing::warn!("all places for connections are taken; more wait until one is free");
+            }
+            Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?
+        }
+    };
     let (stream, _) = listener.accept().await?;
     Ok((stream, permit))
 }
@@ -89,7 +123,7 @@ async fn serve(serving: Serving, stream: TcpStream, permit: OwnedSemaphorePermit
         .header_read_timeout(serving.header_timeout)
         .max_headers(MAX_HEADERS)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(WriteLimit::new(stream, serving.write_timeout)), service)
         .with_upgrades();
     tokio::pin!(connection);
     // What a peer does wrong is its own business; nothing of it is logged.

@@ -17,7 +17,7 @@ use crate::config::EdgeConfig;
 use crate::frame::Code;
 
 pub(crate) use attempts::Attempts;
-pub(crate) use identity::{host_user, new_visitor};
+pub(crate) use identity::{host_user, is_anonymous, new_visitor};
 pub(crate) use login::LoggedIn;
 pub(crate) use password::{PasswordError, Passwords, check_new};
 pub(crate) use token::{hash_token, hex, new_token};
@@ -136,6 +136,7 @@ pub(crate) struct Auth {
     live: Arc<dyn Live>,
     pub(crate) visitors: VisitorKeys,
     pub(crate) passwords: Passwords,
+    tenants: Vec<TenantId>,
     login_ttl_ms: u64,
     remember_ttl_ms: u64,
 }
@@ -148,6 +149,7 @@ impl Auth {
             live,
             visitors: VisitorKeys::new(secret, config.visitor_ttl_ms),
             passwords: Passwords::new(config.password_jobs, config.password_wait_ms),
+            tenants: config.tenants.iter().map(|tenant| tenant.tenant.clone()).collect(),
             login_ttl_ms: config.login_ttl_ms,
             remember_ttl_ms: config.login_remember_ttl_ms,
         }
@@ -159,7 +161,9 @@ impl Auth {
             return Err(AuthError::Invalid);
         }
         // A signed token has two dots, an opaque one none.
-        if token.contains('.') { self.visitors.verify(token) } else { self.login_of(token).await }
+        let caller = if token.contains('.') { self.visitors.verify(token)? } else { self.login_of(token).await? };
+        // A tenant that was taken out of the configuration has no users any more.
+        if self.tenants.contains(&caller.tenant) { Ok(caller) } else { Err(AuthError::Invalid) }
     }
 
     /// A visitor's token anew, when it is old enough.

@@ -37,7 +37,7 @@ pub struct EdgeConfig {
 
     /// Most bytes of one WebSocket message or of the frames of one POST. Beyond: close 4302, or HTTP 413.
     pub frame_bytes: usize,
-    /// Most fragments of one WebSocket message. Beyond: close 4301.
+    /// Most fragments of one WebSocket message. Beyond: close 4302.
     pub message_fragments: usize,
     /// Most frames in one array. Beyond: error 3005, none of them is taken.
     pub batch_frames: usize,
@@ -121,6 +121,9 @@ pub struct EdgeConfig {
     pub presence_ttl_ms: u64,
     /// How long an agent without a connection still counts as here, so that a page reload is no absence, in milliseconds.
     pub presence_linger_ms: u64,
+    /// How long a customer without a connection still counts as online, so that a page reload tells nobody anything, in
+    /// milliseconds.
+    pub customer_linger_ms: u64,
     /// How long a heartbeat by REST keeps an agent here, in milliseconds.
     pub heartbeat_ttl_ms: u64,
     /// How long a conversation is followed after its last subscriber went, in milliseconds.
@@ -185,6 +188,7 @@ impl Default for EdgeConfig {
             outcome_wait_ms: 2_000,
             presence_ttl_ms: 30_000,
             presence_linger_ms: 5_000,
+            customer_linger_ms: 5_000,
             heartbeat_ttl_ms: minute,
             follow_linger_ms: 10_000,
             attach_backlog: 4_096,

@@ -12,15 +12,12 @@ use kefu_model::{At, ConversationId, UserKind};
 use parking_lot::Mutex;
 
 use crate::auth::Admission;
-use crate::clock;
+use crate::clock::{self, Now};
 use crate::frame::{Code, Codec, Parsed, ServerFrame};
 use crate::machine::{Input, Joining, Machine};
 use crate::services::Services;
 
 pub(crate) use mailbox::{Mail, Mailbox};
-
-/// An emptied queue with room for more inputs is given back.
-const KEEP_INPUTS: usize = 16;
 
 /// What carries a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +87,7 @@ impl Connection {
         address: IpAddr,
         arrival: Arrival,
     ) -> Arc<Self> {
-        let now = clock::now();
+        let now = Now::read();
         let config = &services.config;
         services.metrics.connections.with_label_values(&[transport.as_str()]).inc();
         let connection = Arc::new(Self {
@@ -98,13 +95,13 @@ impl Connection {
             id: uuid::Uuid::new_v4().simple().to_string(),
             transport,
             codec,
-            opened_at: now,
+            opened_at: now.at,
             address,
             mailbox: Mailbox::new(config.outgoing_frames, config.outgoing_bytes),
             arrival: Mutex::new(arrival),
             joined: OnceLock::new(),
             followed: Mutex::new(HashSet::new()),
-            actor: Mutex::new(Actor { machine: Machine::new(now), inputs: VecDeque::new(), busy: false }),
+            actor: Mutex::new(Actor { machine: Machine::new(now.steady_ms), inputs: VecDeque::new(), busy: false }),
             stalled_since_ms: AtomicU64::new(0),
             services: Arc::clone(services),
         });
@@ -117,14 +114,14 @@ impl Connection {
         if !stalled {
             self.stalled_since_ms.store(0, Ordering::Relaxed);
         } else if self.stalled_since_ms.load(Ordering::Relaxed) == 0 {
-            self.stalled_since_ms.store(clock::now().0, Ordering::Relaxed);
+            self.stalled_since_ms.store(clock::steady_ms(), Ordering::Relaxed);
         }
     }
 
     /// Cuts off a peer that has taken nothing for too long.
-    pub(crate) fn check_stall(&self, now: At, limit_ms: u64) {
+    pub(crate) fn check_stall(&self, now_ms: u64, limit_ms: u64) {
         let since = self.stalled_since_ms.load(Ordering::Relaxed);
-        if since != 0 && now.0.saturating_sub(since) >= limit_ms {
+        if since != 0 && now_ms.saturating_sub(since) >= limit_ms {
             self.mailbox.overflow(Code::SlowConsumer);
         }
     }
@@ -146,18 +143,20 @@ impl Connection {
 
     /// Takes an input and performs what follows from it, unless somebody is at it and does.
     pub(crate) fn input(self: &Arc<Self>, input: Input) {
-        {
+        let mut next = {
             let mut actor = self.actor.lock();
-            actor.inputs.push_back(input);
             if actor.busy {
+                actor.inputs.push_back(input);
                 return;
             }
             actor.busy = true;
-        }
-        while let Some(effects) = self.next_effects() {
+            Some(actor.machine.step(&self.services.machine, input, Now::read()))
+        };
+        while let Some(effects) = next {
             for effect in effects {
                 self.perform(effect);
             }
+            next = self.next_effects();
         }
     }
 
@@ -165,12 +164,11 @@ impl Connection {
         let mut actor = self.actor.lock();
         let Some(input) = actor.inputs.pop_front() else {
             actor.busy = false;
-            if actor.inputs.capacity() > KEEP_INPUTS {
-                actor.inputs = VecDeque::new();
-            }
+            // An idle connection keeps no room for inputs.
+            actor.inputs = VecDeque::new();
             return None;
         };
-        Some(actor.machine.step(&self.services.machine, input, clock::now()))
+        Some(actor.machine.step(&self.services.machine, input, Now::read()))
     }
 
     /// Takes the frames of a message.

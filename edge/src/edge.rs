@@ -25,7 +25,7 @@ use crate::machine::{Input, Settings};
 use crate::metrics::Metrics;
 use crate::services::Services;
 use crate::upstream::Upstream;
-use crate::{accept, presence, registry, rest, sweep};
+use crate::{accept, attendance, customers, presence, registry, rest, sweep};
 
 /// How long sockets may take to close once they were told to.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
@@ -44,6 +44,8 @@ pub struct EdgeInfo {
     pub partitions: u16,
     /// Whether it is a demo.
     pub demo: bool,
+    /// The epoch of the logs, from 1. It does not change while the process runs.
+    pub epoch: u64,
 }
 
 /// What the edge works with.
@@ -137,6 +139,7 @@ impl Edge {
         tasks.spawn(ends(publish(Arc::clone(&services), notices, stop_tasks.clone())));
         tasks.spawn(ends(sweep::run(Arc::clone(&services), stop_tasks.clone())));
         tasks.spawn(ends(presence::run(Arc::clone(&services), stop_tasks.clone())));
+        tasks.spawn(ends(customers::run(Arc::clone(&services), stop_tasks.clone())));
         tasks.spawn(ends(registry::run(Arc::clone(&services), stop_tasks.clone())));
         let router = rest::router(&services);
         let accepting = {
@@ -196,6 +199,8 @@ pub(crate) fn assemble(
         auth,
         hub,
         presence: presence::PresenceKeeper::default(),
+        attendance: attendance::AttendanceKeeper::default(),
+        customers: customers::CustomerKeeper::default(),
         registry: registry::RegistryKeeper::default(),
         tasks: TaskTracker::new(),
         places: crate::services::Places::default(),
@@ -208,7 +213,8 @@ pub(crate) fn assemble(
     Ok((Arc::new(services), notices))
 }
 
-fn settings(config: &EdgeConfig) -> Settings {
+/// What the state machines keep to.
+pub(crate) fn settings(config: &EdgeConfig) -> Settings {
     Settings {
         frame_bytes: config.frame_bytes,
         attach_items: config.attach_items,
@@ -234,10 +240,14 @@ async fn follow(
 ) -> Result<(), EdgeError> {
     while let Some(event) = stop.run_until_cancelled(events.recv()).await {
         let Some(event) = event else { return Err(EdgeError::LinkEnded) };
-        if let LinkEvent::Notice(Notice::Presence { tenant, user, status }) = &event
-            && user.kind == UserKind::Agent
-        {
-            services.presence.learned(tenant, &user.id, *status);
+        match &event {
+            LinkEvent::Notice(Notice::Presence { tenant, user, status }) if user.kind == UserKind::Agent => {
+                services.presence.learned(tenant, &user.id, *status);
+            }
+            LinkEvent::Notice(Notice::Customers { tenant, offline, .. }) => {
+                customers::contradict(&services, tenant, offline);
+            }
+            _ => {}
         }
         services.hub.take(event);
     }

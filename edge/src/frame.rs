@@ -31,6 +31,8 @@ pub(crate) use convert::{WireEvent, hash_of, members_of, session_of};
 pub const VERSION: u32 = 1;
 /// Deepest nesting of objects and arrays that is read.
 pub const MAX_DEPTH: usize = 16;
+/// Numbers on the wire stay below this.
+pub const NUMBER_END: u64 = 1 << 53;
 
 /// Everything that is said, for the schema.
 #[derive(schemars::JsonSchema)]

@@ -19,7 +19,7 @@ use crate::config::EdgeConfig;
 use crate::forwarded::client_address;
 
 pub(crate) use access::{Access, Admins, Agents, AnyUser, Overseers, Public, limit_address};
-pub(crate) use extract::{BodyOf, PathOf, QueryOf, given_id, given_name};
+pub(crate) use extract::{BodyOf, JsonBytes, PathOf, QueryOf, given_id, given_name};
 pub(crate) use layer::around;
 pub(crate) use pages::page;
 pub(crate) use problem::{Problem, ProblemBody};

@@ -6,6 +6,7 @@
 //! under its shard's lock, so each connection gets them in order and an `attached` before what follows it.
 
 mod attach;
+mod customers;
 mod deliver;
 mod followed;
 mod notices;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use kefu_model::allocation::AgentStatus;
-use kefu_model::{At, Conversation, ConversationId, TenantId, User};
+use kefu_model::{Conversation, ConversationId, TenantId, User};
 use kefu_nats::link::LinkEvent;
 use kefu_nats::notice::Notice;
 use parking_lot::Mutex;
@@ -28,6 +29,7 @@ use crate::frame::Code;
 use crate::metrics::Metrics;
 use crate::upstream::Upstream;
 
+use customers::Asked;
 use followed::Followed;
 use people::People;
 
@@ -37,7 +39,7 @@ const SHARDS: usize = 16;
 const NOTICES: usize = 4_096;
 
 type Key = (TenantId, ConversationId);
-type Shard = HashMap<Key, Followed>;
+type Shard = HashMap<Key, Box<Followed>>;
 
 /// The limits that the hub keeps.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +54,8 @@ struct HubLimits {
 pub(crate) struct Hub {
     shards: Vec<Mutex<Shard>>,
     people: Mutex<People>,
+    /// Questions about customers that wait to be answered.
+    asked: Mutex<Vec<Asked>>,
     upstream: Arc<dyn Upstream>,
     notices: mpsc::Sender<Notice>,
     next_token: AtomicU64,
@@ -75,7 +79,8 @@ impl Hub {
         };
         let shards = std::iter::repeat_with(Mutex::default).take(SHARDS).collect();
         let people = Mutex::default();
-        let hub = Self { shards, people, upstream, notices, next_token: AtomicU64::new(1), limits, metrics };
+        let asked = Mutex::default();
+        let hub = Self { shards, people, asked, upstream, notices, next_token: AtomicU64::new(1), limits, metrics };
         (hub, receiver)
     }
 
@@ -142,12 +147,12 @@ impl Hub {
     }
 
     /// Stops following conversations that nobody here has followed for a while.
-    pub(crate) fn sweep(&self, now: At) {
+    pub(crate) fn sweep(&self, now_ms: u64) {
         let mut followed_total = 0;
         for shard in &self.shards {
             let mut shard = shard.lock();
             shard.retain(|(tenant, conversation), followed| {
-                let keep = !followed.is_idle(now, self.limits.follow_linger_ms);
+                let keep = !followed.is_idle(now_ms, self.limits.follow_linger_ms);
                 if !keep {
                     self.upstream.detach(tenant, *conversation);
                 }
@@ -169,14 +174,9 @@ impl Hub {
         self.publish(Notice::Presence { tenant: tenant.clone(), user: user.clone(), status });
     }
 
-    /// Announces to those who follow a customer's conversation whether they are online.
-    pub(crate) fn customer_presence(&self, tenant: &TenantId, user: &User, status: AgentStatus) {
-        self.publish(Notice::Presence { tenant: tenant.clone(), user: user.clone(), status });
-    }
-
-    /// Whether a user has a connection here.
-    pub(crate) fn is_connected(&self, tenant: &TenantId, user: &User) -> bool {
-        !self.people.lock().of(tenant, user).is_empty()
+    /// How many connections a user has here.
+    pub(crate) fn connections_of(&self, tenant: &TenantId, user: &User) -> usize {
+        self.people.lock().count(tenant, user)
     }
 
     /// Conversations that a user's connections here follow.
@@ -197,7 +197,7 @@ impl Hub {
     }
 
     /// Ephemeral, so it is dropped when too many wait.
-    fn publish(&self, notice: Notice) {
+    pub(crate) fn publish(&self, notice: Notice) {
         let _ = self.notices.try_send(notice);
     }
 }

@@ -6,11 +6,15 @@
 
 mod accept;
 mod assets;
+mod attendance;
 mod auth;
+#[cfg(test)]
+mod bad_input;
 mod bucket;
 mod clock;
 mod config;
 mod connection;
+mod customers;
 mod edge;
 mod forwarded;
 mod http;
@@ -31,6 +35,7 @@ mod ws_guard;
 
 pub mod directory;
 pub mod frame;
+pub mod fuzzing;
 
 pub use assets::{Asset, Assets};
 pub use config::{EdgeConfig, TenantConfig};

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use kefu_model::allocation::AgentStatus;
 use kefu_model::command::Answer;
-use kefu_model::{At, Command, ConversationId, DeviceId};
+use kefu_model::{Command, ConversationId, DeviceId};
 
 use crate::auth::{Admission, Caller};
+use crate::clock::Now;
 use crate::frame::{ClientFrame, Code, ServerFrame, VERSION};
 
 pub(crate) use commands::internal_device;
@@ -150,8 +151,10 @@ pub(crate) struct Joining {
 #[derive(Debug)]
 pub(crate) struct Machine {
     phase: Phase,
-    opened_at: At,
-    heard_at: At,
+    /// By the steady clock.
+    opened_ms: u64,
+    /// By the steady clock.
+    heard_ms: u64,
     protocol_errors: u32,
 }
 
@@ -177,9 +180,9 @@ struct Entering {
 pub(crate) type Effects = Vec<Effect>;
 
 impl Machine {
-    /// A connection that was just opened.
-    pub(crate) fn new(now: At) -> Self {
-        Self { phase: Phase::AwaitingHello, opened_at: now, heard_at: now, protocol_errors: 0 }
+    /// A connection that was just opened, at this time of the steady clock.
+    pub(crate) fn new(now_ms: u64) -> Self {
+        Self { phase: Phase::AwaitingHello, opened_ms: now_ms, heard_ms: now_ms, protocol_errors: 0 }
     }
 
     /// Whether nothing more will come of it.
@@ -188,26 +191,26 @@ impl Machine {
     }
 
     /// Takes an input and says what is to be done.
-    pub(crate) fn step(&mut self, settings: &Settings, input: Input, now: At) -> Effects {
+    pub(crate) fn step(&mut self, settings: &Settings, input: Input, now: Now) -> Effects {
         let mut effects = Effects::new();
         self.take(settings, input, now, &mut effects);
         effects
     }
 
-    fn take(&mut self, settings: &Settings, input: Input, now: At, effects: &mut Effects) {
+    fn take(&mut self, settings: &Settings, input: Input, now: Now, effects: &mut Effects) {
         if self.is_closed() {
             return;
         }
         match input {
             Input::Frame(frame) => {
-                self.heard_at = now;
+                self.heard_ms = now.steady_ms;
                 self.frame(settings, frame, now, effects);
             }
             Input::Malformed(code) => {
-                self.heard_at = now;
+                self.heard_ms = now.steady_ms;
                 self.protocol_error(settings, code, effects);
             }
-            Input::Heard => self.heard_at = now,
+            Input::Heard => self.heard_ms = now.steady_ms,
             Input::Authenticated(Ok(admission)) => self.admit(admission, effects),
             Input::Joined(Ok(())) => self.welcome(settings, now, effects),
             Input::Authenticated(Err(code)) | Input::Joined(Err(code)) | Input::Close(code) => {
@@ -229,13 +232,13 @@ impl Machine {
         }
     }
 
-    fn frame(&mut self, settings: &Settings, frame: ClientFrame, now: At, effects: &mut Effects) {
+    fn frame(&mut self, settings: &Settings, frame: ClientFrame, now: Now, effects: &mut Effects) {
         let error = match (&mut self.phase, frame) {
             (Phase::AwaitingHello, ClientFrame::Hello { v, token, device, client, batch }) => {
                 return self.hello(v, token, &device, client, batch, effects);
             }
             (_, ClientFrame::Ping { id }) => {
-                effects.send(ServerFrame::Pong { id, now: now.into() });
+                effects.send(ServerFrame::Pong { id, now: now.at.into() });
                 return;
             }
             (Phase::Closed, _) => return,
@@ -289,27 +292,27 @@ impl Machine {
         entering.admitted = Some((caller, admission));
     }
 
-    fn welcome(&mut self, settings: &Settings, now: At, effects: &mut Effects) {
+    fn welcome(&mut self, settings: &Settings, now: Now, effects: &mut Effects) {
         let Phase::Entering(entering) = &mut self.phase else { return };
         let Some((caller, admission)) = entering.admitted.take() else { return };
         let early = std::mem::take(&mut entering.early);
-        let open = Open::new(caller, &entering.device, now);
-        effects.send(ServerFrame::Welcome(Box::new(open.welcome(settings, *admission, now))));
+        let open = Open::new(caller, &entering.device, now.steady_ms);
+        effects.send(ServerFrame::Welcome(Box::new(open.welcome(settings, *admission, now.at))));
         self.phase = Phase::Open(Box::new(open));
         for frame in early {
             self.frame(settings, frame, now, effects);
         }
     }
 
-    fn tick(&mut self, settings: &Settings, now: At, effects: &mut Effects) {
+    fn tick(&mut self, settings: &Settings, now: Now, effects: &mut Effects) {
         let code = match &mut self.phase {
             Phase::Closed => return,
-            Phase::Open(open) => match open.tick(now, self.heard_at, effects) {
+            Phase::Open(open) => match open.tick(now, self.heard_ms, effects) {
                 Some(code) => Some(code),
-                None => (now.millis_since(self.heard_at) >= settings.silence_ms).then_some(Code::Silent),
+                None => (now.steady_ms.saturating_sub(self.heard_ms) >= settings.silence_ms).then_some(Code::Silent),
             },
             Phase::AwaitingHello | Phase::Entering(_) => {
-                (now.millis_since(self.opened_at) >= settings.hello_timeout_ms).then_some(Code::NoHello)
+                (now.steady_ms.saturating_sub(self.opened_ms) >= settings.hello_timeout_ms).then_some(Code::NoHello)
             }
         };
         if let Some(code) = code {

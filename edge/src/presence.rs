@@ -31,12 +31,12 @@ pub(crate) struct PresenceKeeper {
 #[derive(Debug, Clone)]
 struct Agent {
     connections: usize,
-    /// Until when heartbeats by REST keep them here, in milliseconds.
+    /// Until when heartbeats by REST keep them here, by the steady clock.
     heartbeat_until_ms: u64,
-    /// Since when nothing keeps them here, in milliseconds.
+    /// Since when nothing keeps them here, by the steady clock.
     alone_since_ms: Option<u64>,
     status: AgentStatus,
-    /// When they said so, in milliseconds.
+    /// When they said so, by the wall clock: other edges compare it.
     status_at_ms: u64,
     name: Option<Name>,
     capacity: Option<u16>,
@@ -44,7 +44,7 @@ struct Agent {
     version: u64,
     /// The version that allocation and everyone were told.
     told: u64,
-    /// When the lease was renewed last, in milliseconds.
+    /// When the lease was renewed last, by the steady clock.
     leased_at_ms: u64,
     /// Somebody is at it.
     busy: bool,
@@ -66,7 +66,7 @@ impl PresenceKeeper {
         let mut agents = self.agents.lock();
         if let Some(agent) = agents.get_mut(&(tenant.clone(), agent.clone())) {
             agent.connections = agent.connections.saturating_sub(1);
-            agent.note_alone(clock::now().0);
+            agent.note_alone(clock::steady_ms());
         }
     }
 
@@ -94,7 +94,7 @@ impl PresenceKeeper {
         let mut agents = self.agents.lock();
         if let Some(agent) = agents.get_mut(&(tenant.clone(), agent.clone())) {
             agent.heartbeat_until_ms = 0;
-            agent.note_alone(clock::now().0);
+            agent.note_alone(clock::steady_ms());
         }
     }
 
@@ -113,11 +113,11 @@ impl PresenceKeeper {
     }
 
     fn change(&self, caller: &Caller, change: impl FnOnce(&mut Agent, bool)) {
-        let now_ms = clock::now().0;
+        let now_ms = clock::steady_ms();
         let key = (caller.tenant.clone(), caller.user.id.clone());
         let mut agents = self.agents.lock();
         let fresh = !agents.contains_key(&key);
-        let agent = agents.entry(key).or_insert_with(|| Agent::new(caller, now_ms));
+        let agent = agents.entry(key).or_insert_with(|| Agent::new(caller));
         let before = (agent.status, agent.capacity, agent.name.clone());
         agent.name.clone_from(&caller.name);
         change(agent, fresh);
@@ -132,13 +132,13 @@ impl PresenceKeeper {
 }
 
 impl Agent {
-    fn new(caller: &Caller, now_ms: u64) -> Self {
+    fn new(caller: &Caller) -> Self {
         Self {
             connections: 0,
             heartbeat_until_ms: 0,
             alone_since_ms: None,
             status: AgentStatus::Online,
-            status_at_ms: now_ms,
+            status_at_ms: clock::now().0,
             name: caller.name.clone(),
             capacity: caller.capacity,
             version: 1,

@@ -8,10 +8,13 @@ mod docs;
 mod history;
 mod items;
 mod kehu;
+mod link;
 mod login;
 mod logins;
 mod marks;
 mod messages;
+mod problems;
+mod service;
 mod sessions;
 mod shapes;
 mod statistics;
@@ -38,6 +41,7 @@ use crate::{sse, ws};
 fn described() -> OpenApiRouter<Arc<Services>> {
     OpenApiRouter::with_openapi(base())
         .routes(routes!(kehu::session))
+        .routes(routes!(service::attendance))
         .routes(routes!(login::login))
         .routes(routes!(login::logout))
         .routes(routes!(login::status, login::set_status, login::post_status))
@@ -114,7 +118,8 @@ fn base() -> OpenApi {
 /// The description of the HTTP API in OpenAPI, pretty-printed; served at `/api/openapi.json`.
 #[must_use]
 pub fn openapi() -> String {
-    let (_, api) = described().split_for_parts();
+    let (_, mut api) = described().split_for_parts();
+    problems::describe(&mut api);
     let mut text = api.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text

@@ -13,8 +13,10 @@ use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
 use crate::assets::Assets;
+use crate::attendance::AttendanceKeeper;
 use crate::auth::{Admission, Auth, AuthError, Caller};
 use crate::config::EdgeConfig;
+use crate::customers::CustomerKeeper;
 use crate::edge::EdgeInfo;
 use crate::frame::Code;
 use crate::hub::Hub;
@@ -40,6 +42,8 @@ pub(crate) struct Services {
     pub(crate) auth: Auth,
     pub(crate) hub: Hub,
     pub(crate) presence: PresenceKeeper,
+    pub(crate) attendance: AttendanceKeeper,
+    pub(crate) customers: CustomerKeeper,
     pub(crate) registry: RegistryKeeper,
     /// Sockets, streams and what they started.
     pub(crate) tasks: TaskTracker,
@@ -58,6 +62,11 @@ impl Services {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    /// The epoch of a stored state, for a cursor. What no record of this epoch has touched is what the epoch began with.
+    pub(crate) fn epoch_of(&self, stamp: kefu_store::Stamp) -> u64 {
+        stamp.epoch().max(self.info.epoch)
     }
 
     /// Checks a credential for a connection: who it is, in which status, and a visitor's renewed token.

@@ -18,7 +18,7 @@ use crate::clock;
 use crate::config::millis;
 use crate::connection::{Arrival, Connection, Mail, Transport};
 use crate::frame::{ClientFrame, Code, Codec, VERSION, parse};
-use crate::http::{Access, AnyUser, Client, PathOf, Problem, QueryOf};
+use crate::http::{Access, AnyUser, Client, JsonBytes, PathOf, Problem, QueryOf};
 use crate::machine::Input;
 use crate::services::{Place, Services};
 use crate::ws_guard::check_origin;
@@ -60,7 +60,7 @@ pub(crate) async fn open(
         bucket: parking_lot::Mutex::new(Bucket::new(
             services.config.frames_per_second,
             services.config.frames_burst,
-            clock::now().0,
+            clock::steady_ms(),
         )),
         connection: Arc::clone(&connection),
         _place: place,
@@ -151,7 +151,7 @@ pub(crate) async fn post(
     State(services): State<Arc<Services>>,
     access: Access<AnyUser>,
     PathOf(id): PathOf<String>,
-    body: Bytes,
+    JsonBytes(body): JsonBytes,
 ) -> Result<StatusCode, Problem> {
     if body.len() > services.config.frame_bytes {
         return Err(Problem::of(Code::BodyTooLarge));
@@ -164,7 +164,7 @@ pub(crate) async fn post(
         return Err(Problem::of(Code::NoConnection));
     }
     let parsed = parse(Codec::Json, &body, services.config.batch_frames);
-    let taken = stream.bucket.lock().take(parsed.len(), clock::now().0);
+    let taken = stream.bucket.lock().take(parsed.len(), clock::steady_ms());
     taken.map_err(|wait_ms| Problem::of(Code::TooFast).retry_after_ms(wait_ms))?;
     connection.receive(parsed);
     Ok(StatusCode::ACCEPTED)

@@ -47,10 +47,10 @@ pub(crate) async fn run(services: Arc<Services>, stopped: CancellationToken) {
         for connections in services.opened.all().chunks(AT_A_TIME) {
             for connection in connections {
                 connection.input(Input::Tick);
-                connection.check_stall(clock::now(), services.config.write_timeout_ms);
+                connection.check_stall(clock::steady_ms(), services.config.write_timeout_ms);
             }
             tokio::task::yield_now().await;
         }
-        services.hub.sweep(clock::now());
+        services.hub.sweep(clock::steady_ms());
     }
 }

@@ -1,8 +1,9 @@
 //! Doubles for tests: an upstream that only remembers, and an edge around it.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use kefu_nats::view::{AllocationView, Snapshot};
 use kefu_store::{SqliteConfig, SqliteStore, Store};
 use parking_lot::Mutex;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::assets::{Asset, Assets};
 use crate::auth::{Admission, Caller, Credential};
@@ -27,9 +30,9 @@ use crate::frame::{ClientFrame, Codec, ServerFrame};
 use crate::machine::Input;
 use crate::services::Services;
 use crate::upstream::Upstream;
+use crate::{accept, rest, sweep};
 
 /// An upstream that remembers what it was asked.
-#[derive(Default)]
 pub(crate) struct FakeUpstream {
     pub(crate) submitted: Mutex<Vec<(Command, OnAnswer)>>,
     pub(crate) attached: Mutex<Vec<AttachRequest>>,
@@ -37,6 +40,23 @@ pub(crate) struct FakeUpstream {
     pub(crate) notices: Mutex<Vec<Notice>>,
     pub(crate) allocations: Mutex<Vec<AllocationCommand>>,
     pub(crate) snapshots: Mutex<HashMap<ConversationId, Arc<Snapshot>>>,
+    pub(crate) view: Mutex<Result<AllocationView, Refusal>>,
+    pub(crate) views_asked: AtomicUsize,
+}
+
+impl Default for FakeUpstream {
+    fn default() -> Self {
+        Self {
+            submitted: Mutex::default(),
+            attached: Mutex::default(),
+            detached: Mutex::default(),
+            notices: Mutex::default(),
+            allocations: Mutex::default(),
+            snapshots: Mutex::default(),
+            view: Mutex::new(Ok(AllocationView::default())),
+            views_asked: AtomicUsize::new(0),
+        }
+    }
 }
 
 #[async_trait]
@@ -69,7 +89,10 @@ impl Upstream for FakeUpstream {
     }
 
     async fn allocation_view(&self, _: &TenantId) -> Result<AllocationView, Refusal> {
-        Ok(AllocationView::default())
+        self.views_asked.fetch_add(1, Ordering::Relaxed);
+        // Whoever else asks meanwhile gets a turn.
+        tokio::task::yield_now().await;
+        self.view.lock().clone()
     }
 
     async fn notify(&self, notice: &Notice) {
@@ -77,7 +100,7 @@ impl Upstream for FakeUpstream {
     }
 
     fn status(&self) -> LinkStatus {
-        LinkStatus { connected: true, owned: 1, logs: 1, archive_lag_records: 0 }
+        LinkStatus { connected: true, trouble: None, owned: 1, logs: 1, archive_lag_records: 0 }
     }
 }
 
@@ -156,6 +179,21 @@ impl TestEdge {
         }
         panic!("no welcome");
     }
+}
+
+/// Serves an edge with doubles on a free port.
+pub(crate) async fn serve_on_a_port(config: EdgeConfig) -> (TestEdge, SocketAddr, CancellationToken) {
+    let edge = TestEdge::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    tokio::spawn(sweep::run(Arc::clone(&edge.services), stop.clone()));
+    let (services, shutdown) = (Arc::clone(&edge.services), stop.clone());
+    tokio::spawn(async move {
+        let router = rest::router(&services);
+        accept::run(listener, router, &services.config, services.tasks.clone(), shutdown).await;
+    });
+    (edge, address, stop)
 }
 
 /// The frames queued to a connection.

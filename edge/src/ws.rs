@@ -16,7 +16,7 @@ use crate::bucket::Bucket;
 use crate::clock;
 use crate::config::millis;
 use crate::connection::{Arrival, Connection, Mail, Transport};
-use crate::frame::{Code, parse};
+use crate::frame::{Code, Codec, parse};
 use crate::http::{Problem, client_of};
 use crate::machine::Input;
 use crate::services::{Place, Services};
@@ -120,11 +120,11 @@ enum Happened {
 /// Carries frames both ways until either side ends.
 pub(crate) async fn drive<S: AsyncRead + AsyncWrite + Unpin>(connection: &Arc<Connection>, mut guard: Guard<S>) {
     let config = &connection.services.config;
-    let mut bucket = Bucket::new(config.frames_per_second, config.frames_burst, clock::now().0);
+    let mut bucket = Bucket::new(config.frames_per_second, config.frames_burst, clock::steady_ms());
     // What was read behind the handshake is there already.
     let mut closing = take_messages(connection, &mut guard, &mut bucket);
     loop {
-        let happened = match (closing, bucket.wait_ms(clock::now().0)) {
+        let happened = match (closing, bucket.wait_ms(clock::steady_ms())) {
             (Some(code), _) => Happened::Closed(code),
             (None, 0) => poll_fn(|cx| poll_socket(connection, &mut guard, cx, true)).await,
             (None, pause_ms) => {
@@ -208,7 +208,7 @@ fn queue_frames<S: AsyncRead + AsyncWrite + Unpin>(
     guard: &mut Guard<S>,
     frames: &[bytes::Bytes],
 ) {
-    let text = connection.codec == crate::frame::Codec::Json;
+    let text = connection.codec == Codec::Json;
     let batch = connection.joined().is_some_and(|joining| joining.batch);
     if batch && frames.len() > 1 {
         guard.queue_message(text, &connection.codec.join(frames));
@@ -234,20 +234,17 @@ fn take_messages<S: AsyncRead + AsyncWrite + Unpin>(
     };
     for message in incoming {
         match message {
-            Incoming::Text(data) | Incoming::Binary(data) => {
-                let parsed = parse(connection.codec, &data, connection.services.config.batch_frames);
-                bucket.spend(parsed.len(), clock::now().0);
-                connection.receive(parsed);
-            }
+            Incoming::Text(data) => take_frames(connection, bucket, Codec::Json, &data),
+            Incoming::Binary(data) => take_frames(connection, bucket, Codec::Msgpack, &data),
             Incoming::Ping(payload) => {
-                bucket.spend(1, clock::now().0);
+                bucket.spend(1, clock::steady_ms());
                 if guard.unwritten_bytes() < WRITE_BYTES {
                     guard.queue_pong(&payload);
                 }
                 connection.input(Input::Heard);
             }
             Incoming::Pong => {
-                bucket.spend(1, clock::now().0);
+                bucket.spend(1, clock::steady_ms());
                 connection.input(Input::Heard);
             }
             Incoming::Close(_) => {
@@ -257,6 +254,17 @@ fn take_messages<S: AsyncRead + AsyncWrite + Unpin>(
         }
     }
     None
+}
+
+/// Hands the frames of a message over. `spoken` is the subprotocol that has such messages; in the other one it is no frame.
+fn take_frames(connection: &Arc<Connection>, bucket: &mut Bucket, spoken: Codec, data: &[u8]) {
+    let parsed = if spoken == connection.codec {
+        parse(spoken, data, connection.services.config.batch_frames)
+    } else {
+        vec![Err(Code::NotAFrame)]
+    };
+    bucket.spend(parsed.len(), clock::steady_ms());
+    connection.receive(parsed);
 }
 
 fn code_of(violation: Violation) -> Code {

@@ -23,8 +23,6 @@ mod handshake;
 
 /// Bytes read by one poll.
 const READ_BYTES: usize = 16 * 1024;
-/// An emptied buffer larger than this is given back.
-const KEEP_BYTES: usize = 512;
 /// Largest header of a frame.
 const HEAD_BYTES: usize = 16;
 /// Largest payload of a control frame.
@@ -124,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             }
         }
         self.inbox.advance(bytes);
-        shrink(&mut self.inbox);
+        release(&mut self.inbox);
         Ok(incoming)
     }
 
@@ -169,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             }
             self.outbox.advance(written);
         }
-        shrink(&mut self.outbox);
+        release(&mut self.outbox);
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
@@ -193,9 +191,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     }
 }
 
-/// Gives a large buffer back once it is empty.
-fn shrink(buffer: &mut BytesMut) {
-    if buffer.is_empty() && buffer.capacity() > KEEP_BYTES {
+/// Gives a buffer back once it is empty: an idle connection keeps none.
+fn release(buffer: &mut BytesMut) {
+    if buffer.is_empty() {
         *buffer = BytesMut::new();
     }
 }

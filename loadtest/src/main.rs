@@ -1,61 +1,91 @@
-//! Load against a running Kefu, on loopback: chats with a window of unanswered messages, and idle connections.
+//! Load against a Kefu of its own, on loopback: `kefu-loadtest SCENARIO --help`. What the numbers mean is in
+//! docs/performance.md.
 
 mod chat;
 mod client;
+mod clock;
+mod console;
+mod faults;
+mod history;
 mod idle;
-mod process;
+mod latency;
+mod people;
+mod report;
+mod site;
+mod storm;
+mod wait;
 
+use std::process::ExitCode;
+
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-/// The load generator.
+use site::Site;
+
+/// The load generator. It exits with 1 when anything was lost, doubled, rejected or refused.
 #[derive(Debug, Parser)]
 #[command(name = "kefu-loadtest", version, about)]
 struct Cli {
-    /// The edge, e.g. http://127.0.0.1:6006. Only loopback addresses are taken.
-    #[arg(long, default_value = "http://127.0.0.1:6006")]
-    url: String,
-    /// The process to measure.
-    #[arg(long)]
-    pid: Option<u32>,
+    #[command(flatten)]
+    site: site::Options,
     #[command(subcommand)]
     scenario: Scenario,
 }
 
 #[derive(Debug, Subcommand)]
 enum Scenario {
-    /// Visitors who send as fast as a window of unanswered messages allows, each read by a second device.
-    Chat {
-        /// Visitors, each with a conversation and two sockets.
-        #[arg(long, default_value_t = 200)]
-        conversations: usize,
-        /// Unanswered messages of each, at most 32.
-        #[arg(long, default_value_t = 16)]
-        window: u64,
-        /// How long, in seconds.
-        #[arg(long, default_value_t = 10)]
-        seconds: u64,
-        /// Messages per second of all together; none: as fast as the window allows.
-        #[arg(long)]
-        rate: Option<u64>,
-    },
-    /// Visitors who only stay connected.
-    Idle {
-        /// How many.
-        #[arg(long, default_value_t = 1_000)]
-        connections: usize,
-    },
+    /// Visitors write to agents who were assigned to them, one to one.
+    Chat(chat::Options),
+    /// Connections that only stay.
+    Idle(idle::Options),
+    /// The server is killed and started again, and everybody comes back at once.
+    Storm(storm::Options),
+    /// Pages of a large store, and starts on it.
+    History(history::Options),
+    /// Agents with many conversations open their consoles.
+    Console(console::Options),
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    let loopback = ["http://127.", "http://localhost", "http://[::1]"];
-    anyhow::ensure!(loopback.iter().any(|prefix| cli.url.starts_with(prefix)), "{} is not on this machine", cli.url);
-    match cli.scenario {
-        Scenario::Chat { conversations, window, seconds, rate } => {
-            let plan = chat::Plan { conversations, window: window.clamp(1, 32), seconds, rate };
-            chat::run(&cli.url, cli.pid, plan).await
+    match run(cli) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
         }
-        Scenario::Idle { connections } => idle::run(&cli.url, cli.pid, connections).await,
     }
+}
+
+/// One thread: what the generator takes is taken from the process under test, and a second thread would take more.
+fn run(cli: Cli) -> anyhow::Result<bool> {
+    clock::now_ns();
+    wait::allow_many_files();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    let done = tokio::task::LocalSet::new().block_on(&runtime, async {
+        tokio::select! {
+            done = scenario(cli) => done,
+            signal = wait::interrupted() => Err(anyhow::anyhow!("stopped by {signal}")),
+        }
+    });
+    runtime.shutdown_background();
+    done
+}
+
+async fn scenario(cli: Cli) -> anyhow::Result<bool> {
+    let mut site = Site::open(&cli.site).await?;
+    let done = match &cli.scenario {
+        Scenario::Chat(options) => chat::run(&mut site, options).await,
+        Scenario::Idle(options) => idle::run(&mut site, options).await,
+        Scenario::Storm(options) => storm::run(&mut site, options).await,
+        Scenario::History(options) => history::run(&mut site, options).await,
+        Scenario::Console(options) => console::run(&mut site, options).await,
+    };
+    if !matches!(done, Ok(true)) {
+        eprintln!("{}", site.log_tail());
+    }
+    let well = done?;
+    site.stop().await?;
+    Ok(well)
 }

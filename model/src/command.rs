@@ -121,6 +121,12 @@ pub enum Body {
         /// Whom.
         user: User,
     },
+    /// The visitor of a support conversation turned out to be a person with an id of their own, who comes in. The sender
+    /// is the visitor; whoever sends it for them has seen the proof of both.
+    Link {
+        /// Who the visitor is.
+        person: User,
+    },
     /// Open a session, or be told of the open one.
     OpenSession,
     /// A worker gives the waiting session to an agent.

@@ -7,10 +7,10 @@ mod visibility;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::ids::{At, ConversationId, Name, TenantId, User};
+use crate::ids::{At, ConversationId, ConversationKind, Name, TenantId, User, UserKind};
 
 pub use apply::ApplyError;
-pub use decide::{Decision, decide};
+pub use decide::{Decision, decide, is_closed_to};
 pub use dedup::{DeviceLog, KeptAnswer, KeyEntry, Prior};
 pub use visibility::{View, sees};
 
@@ -140,6 +140,21 @@ impl Conversation {
         }
     }
 
+    /// The state without what only editing needs, which is most of a busy one.
+    #[must_use]
+    pub fn without_editable(&self) -> Self {
+        Self {
+            tenant: self.tenant.clone(),
+            id: self.id,
+            rev: self.rev,
+            seq: self.seq,
+            updated_at: self.updated_at,
+            members: self.members.clone(),
+            session: self.session.clone(),
+            editable: VecDeque::new(),
+        }
+    }
+
     /// Whether it exists.
     #[must_use]
     pub fn exists(&self) -> bool {
@@ -158,10 +173,30 @@ impl Conversation {
         self.members.get(user).is_some_and(Member::is_active)
     }
 
-    /// The customer of a support conversation.
+    /// The customer of a support conversation: whom its id is computed from, whoever else is linked to it.
     #[must_use]
     pub fn customer(&self) -> Option<&User> {
-        self.members.keys().find(|user| user.kind == crate::ids::UserKind::Customer)
+        let mut customers = self.customers();
+        let first = customers.next()?;
+        if self.id.kind() != ConversationKind::Support || customers.next().is_none() {
+            return Some(first);
+        }
+        self.customers().find(|user| self.is_support_of(user))
+    }
+
+    /// The person whom the visitor of this support conversation was linked to.
+    #[must_use]
+    pub fn linked_person(&self) -> Option<&User> {
+        let customer = self.customer().filter(|_| self.id.kind() == ConversationKind::Support)?;
+        self.customers().find(|user| *user != customer)
+    }
+
+    fn customers(&self) -> impl Iterator<Item = &User> {
+        self.members.keys().filter(|user| user.kind == UserKind::Customer)
+    }
+
+    fn is_support_of(&self, user: &User) -> bool {
+        ConversationId::support(&self.tenant, &user.id) == self.id
     }
 
     /// Unread messages of a member: head minus read mark (G5).

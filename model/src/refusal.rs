@@ -72,6 +72,10 @@ refusals! {
     AlreadyAMember = 1212, "already a member";
     /// No such agent.
     NoAgent = 1213, "no such agent";
+    /// The visitor is somebody else already.
+    LinkedToAnother = 1214, "the visitor is linked to another person";
+    /// No new sessions in a linked visitor's conversation.
+    Linked = 1215, "the visitor was linked: new sessions are in the person's own conversation";
     /// Empty content.
     Empty = 1301, "the content is empty";
     /// Too long.

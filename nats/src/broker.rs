@@ -90,9 +90,22 @@ impl Default for BrokerSettings {
             in_on_disk: false,
             replicas: 1,
             log_max_bytes: None,
-            in_max_bytes: 16 * 1024 * 1024,
+            in_max_bytes: 4 * 1024 * 1024,
         }
     }
+}
+
+impl BrokerSettings {
+    /// The names of all streams of the deployment, for who has to delete them.
+    pub fn streams(&self) -> impl Iterator<Item = String> + use<> {
+        logs(self).flat_map(|log| [log.log_stream(), log.in_stream()])
+    }
+}
+
+fn logs(settings: &BrokerSettings) -> impl Iterator<Item = LogName> + use<> {
+    let of = |kind| move |n| LogName { kind, partition: Partition(n) };
+    let chat = (0..settings.partitions).map(of(LogKind::Chat));
+    chat.chain((0..settings.allocation_partitions).map(of(LogKind::Allocation)))
 }
 
 /// How long IN remembers the ids of envelopes.
@@ -135,10 +148,7 @@ impl Broker {
 
     /// All logs of the deployment.
     pub fn logs(&self) -> impl Iterator<Item = LogName> + use<> {
-        let chat = (0..self.settings.partitions).map(|n| LogName { kind: LogKind::Chat, partition: Partition(n) });
-        let allocation = (0..self.settings.allocation_partitions)
-            .map(|n| LogName { kind: LogKind::Allocation, partition: Partition(n) });
-        chat.chain(allocation)
+        logs(&self.settings)
     }
 
     /// The logs of a kind.

@@ -6,12 +6,12 @@
 mod catalog;
 mod core;
 mod dedup;
-mod format;
+pub(crate) mod format;
 mod index;
 mod queue;
 mod reader;
 mod recover;
-mod scan;
+pub(crate) mod scan;
 mod stream;
 mod writer;
 
@@ -52,9 +52,9 @@ pub struct EmbeddedConfig {
 }
 
 impl EmbeddedConfig {
-    /// Synced, 64 MiB segments, 8 MiB per stream in memory.
+    /// Synced, 64 MiB segments, 1 MiB per stream in memory.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), fsync: true, segment_bytes: 64 << 20, tail_bytes: 8 << 20 }
+        Self { dir: dir.into(), fsync: true, segment_bytes: 64 << 20, tail_bytes: 1 << 20 }
     }
 }
 
@@ -72,6 +72,7 @@ pub struct Embedded {
     queue: Arc<Queue>,
     writer: Mutex<Option<JoinHandle<()>>>,
     connection: watch::Sender<ConnectionState>,
+    trouble: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl Embedded {
@@ -98,6 +99,7 @@ impl Embedded {
         let streams = found.streams.into_values().map(|stream| (stream.spec.name.clone(), stream)).collect();
         let queue = Arc::new(Queue::new());
         let writer = Writer::new(settings, found.catalog, found.segments, found.lock);
+        let trouble = writer.trouble();
         let thread = std::thread::Builder::new().name("kefu-log".into()).spawn({
             let queue = queue.clone();
             move || writer.run(&queue)
@@ -110,6 +112,7 @@ impl Embedded {
             queue,
             writer: Mutex::new(Some(thread.map_err(TransportError::unavailable)?)),
             connection: watch::Sender::new(ConnectionState::Connected),
+            trouble,
         })
     }
 
@@ -278,6 +281,10 @@ impl Transport for Embedded {
         }
         self.end_streams();
         Ok(())
+    }
+
+    fn trouble(&self) -> Option<&'static str> {
+        *self.trouble.lock()
     }
 
     fn connection(&self) -> watch::Receiver<ConnectionState> {

@@ -17,7 +17,7 @@ pub mod worker;
 pub use domain::{Domain, Logged, Row, Step, Want};
 pub use owner::{Counted, CountedEntry, Effect, Limits, Lost, Owner, Route};
 pub use partition::{Host, LoadError, Loader, PartitionError, PartitionStatus, Start, run_partition};
-pub use reader::{LogReader, ReadError, ReadRecord, peek_time};
+pub use reader::{Gather, LogReader, ReadError, ReadRecord, peek_time};
 pub use tail::Tail;
 
 #[cfg(test)]

@@ -164,6 +164,10 @@ impl<T: Transport> Transport for Faulty<T> {
     }
 
     /// The wrapper's view: disconnected by the controls. Of the transport behind it nothing is known here.
+    fn trouble(&self) -> Option<&'static str> {
+        self.inner.trouble()
+    }
+
     fn connection(&self) -> watch::Receiver<ConnectionState> {
         self.controls.connection()
     }

@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod embedded;
 pub mod engine;
 pub mod faulty;
+pub mod fuzzing;
 pub mod jetstream;
 pub mod link;
 pub mod notice;

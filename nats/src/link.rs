@@ -130,6 +130,8 @@ impl LinkConfig {
 pub struct LinkStatus {
     /// Whether the broker can be reached.
     pub connected: bool,
+    /// Why the log took nothing lately, as far as it is in this process.
+    pub trouble: Option<&'static str>,
     /// Logs whose owner was heard of lately.
     pub owned: usize,
     /// Logs in all.
@@ -323,6 +325,7 @@ impl Link {
         let seen: Vec<OwnerSeen> = self.shared.logs.iter().map(|log| *log.owner.lock()).collect();
         let owned = seen.iter().filter(|owner| owner.heard_at.is_some_and(|at| at.elapsed() < OWNER_SILENCE)).count();
         LinkStatus {
+            trouble: self.shared.broker.transport().trouble(),
             connected: *self.shared.broker.transport().connection().borrow() == ConnectionState::Connected,
             owned,
             logs: seen.len(),

@@ -1,7 +1,7 @@
 //! Ephemeral facts for all edges. At most once: whoever misses one learns the truth from the log or from a list.
 
 use kefu_model::allocation::{AgentStatus, QueuePlace};
-use kefu_model::ids::{ConversationId, TenantId, User};
+use kefu_model::ids::{ConversationId, TenantId, User, UserId};
 
 /// An ephemeral fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,15 @@ pub enum Notice {
         user: User,
         /// The status to show.
         status: AgentStatus,
+    },
+    /// Customers came or left; at most [`Notice::MAX_CUSTOMERS`] in all.
+    Customers {
+        /// The tenant.
+        tenant: TenantId,
+        /// Who has a connection.
+        online: Vec<UserId>,
+        /// Who has had none for a while.
+        offline: Vec<UserId>,
     },
     /// Somebody became a member.
     Added {
@@ -71,4 +80,6 @@ pub enum Notice {
 impl Notice {
     /// Most places that one notice tells.
     pub const MAX_PLACES: usize = 1_000;
+    /// Most customers that one notice tells of.
+    pub const MAX_CUSTOMERS: usize = 1_000;
 }

@@ -14,8 +14,7 @@ mod record;
 mod snapshot;
 
 use bytes::Bytes;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use allocation::{AllocationCommandWire, AllocationOutcomeWire, AllocationStateWire, AllocationViewWire};
 pub(crate) use command::CommandWire;
@@ -58,7 +57,7 @@ pub(crate) fn encode<T: Serialize>(payload: &T) -> Bytes {
 }
 
 /// Reads a payload of a version that is known here.
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, PayloadError> {
+pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, PayloadError> {
     match bytes.split_first() {
         None => Err(PayloadError::Empty),
         Some((&VERSION, rest)) => Ok(rmp_serde::from_slice(rest)?),

@@ -83,6 +83,16 @@ impl NatsServer {
         self.spawn();
     }
 
+    /// Starts it again without its files, on the same port.
+    ///
+    /// # Panics
+    /// If the files cannot be deleted.
+    pub fn restart_empty(&mut self) {
+        self.kill();
+        fs::remove_dir_all(self.dir.path().join("store")).expect("the server's files can be deleted");
+        self.spawn();
+    }
+
     fn spawn(&mut self) {
         let binary = std::env::var_os(NATS_SERVER_ENV).unwrap_or_else(|| {
             panic!("{NATS_SERVER_ENV} does not name a nats-server binary; run by `cargo xtask test`")

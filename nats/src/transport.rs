@@ -136,6 +136,11 @@ pub trait Transport: Send + Sync + 'static {
 
     /// The state of the connection, to be watched.
     fn connection(&self) -> watch::Receiver<ConnectionState>;
+
+    /// Why the last append could not be stored, as far as this end knows; none once one was stored again.
+    fn trouble(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Reads one stream in order. It survives reconnects and restarts of the broker by itself: [`next`](Self::next) just

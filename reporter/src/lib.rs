@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kefu_model::reader::LogCursor;
-use kefu_nats::engine::{LogReader, ReadError};
+use kefu_nats::engine::{Gather, LogReader, ReadError};
 use kefu_nats::{Broker, LogKind, LogName};
 use kefu_store::{Checkpoint, LogReader as Reader, RollupBatch, Store, StoreError};
 use tokio::task::JoinSet;
@@ -20,15 +20,14 @@ use fold::{Fold, StateError};
 /// How a reporter works.
 #[derive(Debug, Clone)]
 pub struct ReporterConfig {
-    /// How long records are gathered into one batch after the first one came.
-    pub gather: Duration,
-    /// Outcomes in one batch.
-    pub batch_outcomes: usize,
+    /// How many records become one batch.
+    pub gather: Gather,
 }
 
 impl Default for ReporterConfig {
     fn default() -> Self {
-        Self { gather: Duration::from_millis(500), batch_outcomes: 20_000 }
+        let gather = Duration::from_millis(500);
+        Self { gather: Gather { quiet: gather, at_most: gather, outcomes: 20_000 } }
     }
 }
 
@@ -95,8 +94,11 @@ impl Task {
         let checkpoint = retry(|| self.store.checkpoint(Reader::Reporter, self.log.partition)).await?;
         let epoch = checkpoint.as_ref().map_or(1, |checkpoint| checkpoint.epoch);
         let mut fold = match &checkpoint {
-            Some(checkpoint) => Fold::from_state(self.log.partition, &checkpoint.state)?,
-            None => Fold::new(self.log.partition),
+            Some(checkpoint) if !checkpoint.state.is_empty() => {
+                Fold::from_state(self.log.partition, &checkpoint.state)?
+            }
+            // Nothing was reported yet: at the first start, or where an operator opened the next epoch before that.
+            _ => Fold::new(self.log.partition),
         };
         let log_id = checkpoint.as_ref().map(|checkpoint| checkpoint.log_id);
         let cursor = checkpoint.as_ref().map(Checkpoint::cursor).unwrap_or_default();
@@ -104,7 +106,7 @@ impl Task {
         loop {
             let window = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                window = reader.next_window(self.config.gather, self.config.batch_outcomes) => window?,
+                window = reader.next_window(&self.config.gather) => window?,
             };
             let mut cursor = LogCursor::default();
             for record in &window {

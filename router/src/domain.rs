@@ -106,9 +106,7 @@ impl ChatState {
 
     /// The state without what only the decider needs.
     fn view(&self) -> Box<Conversation> {
-        let mut view = self.conversation.clone();
-        view.editable.clear();
-        Box::new(view)
+        Box::new(self.conversation.without_editable())
     }
 
     fn remember(&mut self, outcome: &Outcome) {
@@ -168,6 +166,9 @@ impl Domain for Chats {
 
     fn missing(&self, state: &ChatState, command: &ChatCommand) -> Option<IdentityName> {
         let ChatCommand::Write(command) = command else { return None };
+        if conversation::is_closed_to(&state.conversation, command) {
+            return None;
+        }
         match command.identity.as_ref()? {
             Identity::Device { device, .. } => {
                 (!state.devices.contains_key(device)).then(|| IdentityName::Device(device.clone()))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::Role;
+use kefu::settings::Role;
 
 /// Kefu: live customer service. Without a command it starts.
 #[derive(Debug, Parser)]
@@ -52,6 +52,21 @@ pub enum Command {
     /// Admins of a one-machine deployment, running or not.
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// The epoch of the logs, of a deployment that does not run.
+    #[command(subcommand)]
+    Epoch(EpochCommand),
+}
+
+/// What can be done about the epoch.
+#[derive(Debug, Subcommand)]
+pub enum EpochCommand {
+    /// Goes on from the store with an empty log, when the log is lost or damaged for good. What was not in the store yet
+    /// is gone. A log in the data folder is moved aside; streams on NATS are deleted.
+    Next {
+        /// Do it; without, it is only said what would be done.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// What can be done about agents.

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use kefu_model::ids::PARTITION_HASH;
-use kefu_nats::clock;
+use kefu_nats::{Broker, clock};
 use kefu_store::{Deployment, Secret, Store};
 
-use crate::settings::Settings;
+use crate::backends::WAY_OUT;
+use crate::data_dir::DataDir;
+use kefu::settings::Settings;
 
 /// Finds the deployment in the store, or creates it.
 ///
@@ -40,6 +42,24 @@ pub async fn open(store: &Arc<dyn Store>, settings: &Settings, demo: bool) -> an
         bail!("this deployment was created with the partition hash {}, not {PARTITION_HASH}", found.partition_hash);
     }
     Ok(deployment)
+}
+
+/// Lets nobody begin anew beside a log that is not empty: the store that belongs to it was lost or moved.
+///
+/// # Errors
+/// When a log holds records, or cannot be looked at.
+pub async fn refuse_used_log(broker: Broker, data: &DataDir) -> anyhow::Result<Broker> {
+    for log in broker.logs() {
+        let info = broker.log_info(log).await.context("the log cannot be looked at")?;
+        if info.last > 0 {
+            bail!(
+                "the store {} is empty, but the log {log} holds records: the store that belongs to them is lost or \
+                 elsewhere. Restore it, or take the log away to begin anew: {WAY_OUT}",
+                data.store().display()
+            );
+        }
+    }
+    Ok(broker)
 }
 
 fn propose(settings: &Settings, demo: bool) -> anyhow::Result<Deployment> {

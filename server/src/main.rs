@@ -7,11 +7,12 @@ mod banner;
 mod cli;
 mod data_dir;
 mod deployment;
+mod epoch;
+mod files;
 mod logging;
 mod ops;
 mod pages;
 mod roles;
-mod settings;
 mod stop;
 
 use std::path::PathBuf;
@@ -21,7 +22,12 @@ use anyhow::{Context as _, bail};
 use clap::Parser as _;
 
 use cli::{Cli, Command};
-use settings::{Loaded, Settings};
+use kefu::settings::{self, Loaded, Settings};
+
+/// Messages live shortly and are freed by other threads than made them; this allocator keeps that cheap and small.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
@@ -55,6 +61,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Some(Command::Agent(command)) => runtime.block_on(accounts::agent(&settings.server.data_dir, command)),
         Some(Command::Admin(command)) => runtime.block_on(accounts::admin(&settings.server.data_dir, command)),
+        Some(Command::Epoch(command)) => runtime.block_on(epoch::run(settings, command)),
         _ => {
             logging::start(&settings.log)?;
             for warning in warnings {

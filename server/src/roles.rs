@@ -11,20 +11,20 @@ use kefu_archiver::{Archiver, ArchiverConfig};
 use kefu_assigner::{Assigner, AssignerConfig, AssignerHandles};
 use kefu_live::Live;
 use kefu_model::allocation;
-use kefu_nats::engine::Limits;
+use kefu_nats::engine::{Gather, Limits};
 use kefu_nats::link::LinkConfig;
 use kefu_nats::{Broker, Link, LinkEvent};
 use kefu_reporter::{Reporter, ReporterConfig};
 use kefu_router::{Router, RouterConfig};
-use kefu_store::{Deployment, Store};
+use kefu_store::{Deployment, Store, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::banner::Banner;
 use crate::data_dir::DataDir;
-use crate::settings::{Role, Settings};
-use crate::{accounts, backends, deployment, ops, stop};
+use crate::{accounts, backends, deployment, epoch, files, ops, stop};
+use kefu::settings::{Role, Settings};
 
 /// Events on their way from the link to the edge.
 const LINK_EVENTS: usize = 4_096;
@@ -32,10 +32,14 @@ const LINK_EVENTS: usize = 4_096;
 /// What every role is made from.
 pub(crate) struct Parts {
     pub(crate) settings: Settings,
+    /// Most TCP connections of clients.
+    pub(crate) tcp_connections: usize,
     pub(crate) node: String,
     /// This process's name on subjects, another one each time it starts.
     pub(crate) incarnation: String,
     pub(crate) deployment: Deployment,
+    /// The logs' epoch.
+    pub(crate) epoch: u64,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) live: Arc<dyn Live>,
     pub(crate) broker: Broker,
@@ -51,11 +55,22 @@ type Ended = (&'static str, anyhow::Result<()>);
 /// What cannot be started, or why a role ended.
 pub async fn run(settings: Settings, demo: bool) -> anyhow::Result<()> {
     remark_on_unused(&settings);
+    let files = files::raise_limit()?;
     let data = DataDir::open(&settings.server.data_dir)?;
     let store = backends::open_store(&data.store()).await?;
+    let known = store.deployment().await.with_context(|| unusable_store(&data))?;
+    let broker = match &known {
+        // What is fixed is compared before anything is made.
+        Some(_) => None,
+        None => Some(deployment::refuse_used_log(backends::open_broker(&settings, &data).await?, &data).await?),
+    };
     let deployment = deployment::open(&store, &settings, demo).await?;
+    let epoch = epoch::current(&store, &deployment).await?;
     let first_admin = first_accounts(&store, demo).await?;
-    let broker = backends::open_broker(&settings, &data).await?;
+    let broker = match broker {
+        Some(broker) => broker,
+        None => backends::open_broker(&settings, &data).await?,
+    };
     let (events, inbox) = mpsc::channel(LINK_EVENTS);
     let node = node_name(&settings);
     let incarnation = format!("{node}-{:08x}", rand::random::<u32>());
@@ -65,14 +80,30 @@ pub async fn run(settings: Settings, demo: bool) -> anyhow::Result<()> {
     let live = backends::open_live();
     let registry = prometheus::Registry::new();
     register_process_metrics(&registry)?;
-    let parts = Parts { settings, node, incarnation, deployment, store, live, broker, link, registry };
+    let tcp_connections = files::room_for_connections(&settings.limits, files);
+    let parts =
+        Parts { settings, tcp_connections, node, incarnation, deployment, epoch, store, live, broker, link, registry };
     let result = serve(&parts, inbox, first_admin, demo).await;
     let deadline = Duration::from_secs(parts.settings.server.stop_stage_s);
     stop::stage("link", deadline, parts.link.stop()).await;
     stop::stage("broker", deadline, parts.broker.transport().close()).await;
     stop::stage("store", deadline, parts.store.close()).await;
+    let result = result.map_err(|error| if is_of_store(&error) { error.context(unusable_store(&data)) } else { error });
     drop(data);
     result
+}
+
+/// Whether the store itself cannot be used any more, wherever that was found.
+fn is_of_store(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref()
+            .is_some_and(|error: &StoreError| !error.is_retryable() && !matches!(error, StoreError::Closed))
+    })
+}
+
+fn unusable_store(data: &DataDir) -> String {
+    format!("the store {} cannot be used: {}", data.store().display(), backends::WAY_OUT)
 }
 
 async fn first_accounts(store: &Arc<dyn Store>, demo: bool) -> anyhow::Result<Option<(String, String)>> {
@@ -164,9 +195,8 @@ fn start_workers(
     if roles.contains(&Role::Archiver) {
         let settings = &parts.settings.archive;
         let config = ArchiverConfig {
-            gather: Duration::from_millis(settings.gather_ms),
+            gather: Gather { at_most: Duration::from_millis(settings.gather_ms), ..ArchiverConfig::default().gather },
             log_retention: Duration::from_secs(settings.log_days * 24 * 60 * 60),
-            ..ArchiverConfig::default()
         };
         let role = Archiver::bind(config, broker.clone(), store.clone(), registry)?;
         let stop = stop.clone();
@@ -275,7 +305,7 @@ fn remark_on_unused(settings: &Settings) {
 /// The settings' tenants, or the default one.
 pub(crate) fn tenants(settings: &Settings) -> anyhow::Result<Vec<kefu_edge::TenantConfig>> {
     use secrecy::ExposeSecret as _;
-    let default = [crate::settings::Tenant::default()];
+    let default = [kefu::settings::Tenant::default()];
     let listed = if settings.tenants.is_empty() { &default[..] } else { &settings.tenants };
     let mut tenants = Vec::new();
     for tenant in listed {

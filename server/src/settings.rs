@@ -3,5 +3,5 @@
 mod load;
 mod model;
 
-pub use load::{Loaded, default_text, load};
-pub use model::{Log, LogFormat, Role, Settings, Tenant};
+pub use load::{Loaded, default_text, load, read};
+pub use model::{Limits, Log, LogFormat, Role, Settings, Tenant};

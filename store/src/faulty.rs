@@ -95,7 +95,7 @@ pass! { Store:
 }
 
 pass! { LogStore:
-    write_log_batch(batch: LogBatch) -> ();
+    write_log_batch(batch: Arc<LogBatch>) -> ();
     save_checkpoint(checkpoint: Checkpoint) -> ();
     checkpoint(reader: LogReader, partition: Partition) -> Option<Checkpoint>;
     load_conversations(keys: &[ConversationKey]) -> Vec<Option<Stored<Conversation>>>;

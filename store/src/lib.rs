@@ -29,6 +29,7 @@ mod rows;
 mod stamp;
 
 pub mod conformance;
+pub mod fuzzing;
 pub mod limits;
 pub mod sqlite;
 

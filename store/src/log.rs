@@ -2,6 +2,8 @@
 
 mod item;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use kefu_model::conversation::{DeviceLog, KeyEntry, SessionStatus};
 use kefu_model::ids::CommandKey;
@@ -289,7 +291,7 @@ pub trait LogStore: Send + Sync {
     ///
     /// # Errors
     /// Any [`StoreError`]; some of the rows may have been written then. Write the same batch again.
-    async fn write_log_batch(&self, batch: LogBatch) -> Result<(), StoreError>;
+    async fn write_log_batch(&self, batch: Arc<LogBatch>) -> Result<(), StoreError>;
 
     /// Saves a checkpoint. One that is behind the stored one, by (epoch, position), changes nothing.
     ///

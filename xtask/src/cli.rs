@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, crash, layers, steps};
+use crate::{bench, crash, fuzz, layers, load, steps};
 
 /// Developer commands of Kefu.
 #[derive(Debug, Parser)]
@@ -18,10 +18,15 @@ enum Command {
     Test(steps::Options),
     /// Kill the server at random moments under load, and check that nothing was lost, doubled or reordered.
     Crash(crash::Options),
+    /// Measure under load: build, provision (with `--nats`), and run a scenario of loadtest/.
+    #[command(disable_help_flag = true)]
+    Load(load::Options),
     /// Check the direction of dependencies and the licences.
     Layers,
     /// Run the benchmarks.
     Bench(bench::Options),
+    /// Try the fuzz targets, guided by coverage.
+    Fuzz(fuzz::Options),
 }
 
 impl Cli {
@@ -30,8 +35,10 @@ impl Cli {
         match self.command {
             Command::Test(options) => steps::run(options).await,
             Command::Crash(options) => crash::run(options).await,
+            Command::Load(options) => load::run(options).await,
             Command::Layers => layers::check().await,
             Command::Bench(options) => bench::run(options).await,
+            Command::Fuzz(options) => fuzz::run(options).await,
         }
     }
 }

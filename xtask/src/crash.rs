@@ -9,7 +9,7 @@ mod collect;
 mod cursor;
 mod event;
 mod journal;
-mod kefu;
+pub mod kefu;
 mod observed;
 mod outbox;
 mod people;
@@ -21,6 +21,10 @@ mod summary;
 
 use anyhow::Result;
 use clap::Args;
+
+pub use kefu::Kefu;
+pub use people::visitor;
+pub use rest::Rest;
 
 use crate::nats_server::NatsServer;
 use crate::provision;

@@ -3,8 +3,11 @@
 mod bench;
 mod cli;
 mod crash;
+mod fuzz;
 mod layers;
+mod load;
 mod nats_server;
+mod openapi;
 mod process;
 mod provision;
 mod steps;

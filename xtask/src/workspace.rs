@@ -16,6 +16,21 @@ pub fn web() -> PathBuf {
     root().join("web")
 }
 
+/// The client in Python.
+pub fn foreign_python() -> PathBuf {
+    root().join("foreign/python")
+}
+
+/// The client in JavaScript.
+pub fn foreign_node() -> PathBuf {
+    root().join("foreign/node")
+}
+
+/// The scripts for k6.
+pub fn k6_scripts() -> PathBuf {
+    root().join("loadtest/k6")
+}
+
 /// Where downloaded components are kept: outside the checkout.
 pub fn cache() -> Result<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -29,10 +44,14 @@ pub fn cache() -> Result<PathBuf> {
     Ok(home.join(".cache/kefu"))
 }
 
+/// Where cargo puts what it builds.
+pub fn target() -> PathBuf {
+    root().join(std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from))
+}
+
 /// The release binary of the product, built by `cargo build --release -p kefu`.
 pub fn kefu_binary() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    root().join(target).join("release/kefu")
+    target().join("release/kefu")
 }
 
 /// The cargo that runs us, without what it told us about our own crate: build scripts would take it for a change.
@@ -49,9 +68,9 @@ pub fn cargo() -> Command {
     command
 }
 
-/// `npm` in the npm workspace.
-pub fn npm(args: &[&str]) -> Command {
+/// `npm` in a folder with packages.
+pub fn npm(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new("npm");
-    command.args(args).current_dir(web());
+    command.args(args).current_dir(dir);
     command
 }

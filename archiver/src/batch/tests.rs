@@ -112,6 +112,10 @@ impl Owner {
             9 => self.decide(number, from_customer, key, Body::Edit { seq, content: text }),
             10 if who == 0 => self.decide(number, from_customer, key, Body::Recall { seq }),
             10 => self.decide(number, from_customer, key, Body::EndSession { reason: Some("done".into()) }),
+            _ if choice.is_multiple_of(7) => {
+                let person = User::customer(UserId::new(&format!("person{number}")).unwrap());
+                self.decide(number, from_customer, key, Body::Link { person })
+            }
             _ => {
                 let session = state.session.as_ref().map_or(1, |session| session.ordinal);
                 let comment = Some("好".to_owned());

@@ -28,6 +28,11 @@ pub(crate) fn new_visitor() -> Option<UserId> {
     UserId::new(&format!("{VISITOR_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))).ok()
 }
 
+/// Whether it is the id of a visitor whom nobody vouches for.
+pub(crate) fn is_anonymous(id: &UserId) -> bool {
+    id.as_str().starts_with(VISITOR_PREFIX)
+}
+
 /// The user whom a host site vouches for: JWT HS256 with the tenant's secret; `sub`, `aud` and `exp` are required.
 pub(crate) fn host_user(tenant: &TenantConfig, token: &str) -> Option<(UserId, Option<Name>)> {
     let secret = tenant.identity_secret.as_ref()?.expose_secret();
@@ -39,9 +44,6 @@ pub(crate) fn host_user(tenant: &TenantConfig, token: &str) -> Option<(UserId, O
     validation.set_required_spec_claims(&["exp", "aud", "sub"]);
     validation.validate_nbf = true;
     let claims = decode::<HostClaims>(token, &DecodingKey::from_secret(secret.as_bytes()), &validation).ok()?.claims;
-    if claims.sub.starts_with(VISITOR_PREFIX) {
-        return None;
-    }
-    let id = UserId::new(&claims.sub).ok()?;
+    let id = UserId::new(&claims.sub).ok().filter(|id| !is_anonymous(id))?;
     Some((id, claims.name.and_then(|name| Name::new(&name).ok())))
 }

@@ -85,7 +85,11 @@ impl Connection {
                     let status = joining.status.unwrap_or(AgentStatus::Online);
                     self.services.presence.connected(&joining.caller, status);
                 }
-                UserKind::Customer => self.services.hub.customer_presence(tenant, user, AgentStatus::Online),
+                UserKind::Customer => {
+                    if self.services.hub.connections_of(tenant, user) == 1 {
+                        self.services.customers.came(tenant, &user.id);
+                    }
+                }
             }
         }
         self.input(Input::Joined(joined));
@@ -101,8 +105,8 @@ impl Connection {
         match user.kind {
             UserKind::Agent => self.services.presence.disconnected(tenant, &user.id),
             UserKind::Customer => {
-                if !self.services.hub.is_connected(tenant, user) {
-                    self.services.hub.customer_presence(tenant, user, AgentStatus::Offline);
+                if self.services.hub.connections_of(tenant, user) == 0 {
+                    self.services.customers.left(tenant, &user.id);
                 }
             }
         }

@@ -4,6 +4,7 @@ use kefu_model::Body;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::NUMBER_END;
 use super::content::{Audience, Content};
 use super::server::AgentStatus;
 
@@ -168,9 +169,41 @@ impl ClientFrame {
         }
     }
 
+    /// Whether its numbers are below 2^53, which every client can tell apart. `n` is judged with the command it numbers.
+    #[must_use]
+    pub(super) fn numbers_fit(&self) -> bool {
+        match self {
+            Self::Attach { id, items } => fits(*id) && items.iter().all(|item| fit([item.epoch, item.rev])),
+            Self::Command { body, .. } => body.numbers_fit(),
+            Self::Mark { read, delivered, .. } => fit([*read, *delivered]),
+            Self::Ping { id } => fit([*id]),
+            Self::Hello { .. } | Self::Detach { .. } | Self::Typing { .. } | Self::Status { .. } => true,
+        }
+    }
+
     /// Whether there is a frame of that kind.
     #[must_use]
     pub fn is_kind(kind: &str) -> bool {
         ["hello", "attach", "detach", "command", "mark", "typing", "status", "ping"].contains(&kind)
     }
+}
+
+impl CommandBody {
+    fn numbers_fit(&self) -> bool {
+        match self {
+            Self::Message { content, .. } => content.numbers_fit(),
+            Self::Edit { seq, content } => fits(*seq) && content.numbers_fit(),
+            Self::Recall { seq } => fits(*seq),
+            Self::Rate { session, .. } => fits(*session),
+            Self::EndSession { .. } => true,
+        }
+    }
+}
+
+fn fits(number: u64) -> bool {
+    number < NUMBER_END
+}
+
+fn fit<const N: usize>(numbers: [Option<u64>; N]) -> bool {
+    numbers.into_iter().flatten().all(fits)
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::MAX_DEPTH;
 use super::client::ClientFrame;
@@ -46,6 +47,11 @@ impl Codec {
         encode_value(self, frame)
     }
 
+    /// Encodes a client's frame, as a client does.
+    pub(crate) fn write(self, frame: &ClientFrame) -> Bytes {
+        encode_value(self, frame)
+    }
+
     /// Joins encoded frames to one array.
     #[must_use]
     pub fn join(self, frames: &[Bytes]) -> Bytes {
@@ -71,6 +77,14 @@ impl Codec {
             }
         }
         out.into()
+    }
+
+    /// Whether a message is an object, if it is anything.
+    fn is_object(self, message: &[u8]) -> bool {
+        match self {
+            Self::Json => message.trim_ascii_start().first() == Some(&b'{'),
+            Self::Msgpack => matches!(message.first(), Some(0x80..=0x8f | 0xde | 0xdf)),
+        }
     }
 
     fn decode<T: DeserializeOwned>(self, message: &[u8]) -> Option<T> {
@@ -99,15 +113,32 @@ pub fn parse(codec: Codec, message: &[u8], max_frames: usize) -> Parsed {
     if codec == Codec::Json && !json_depth_ok(message, MAX_DEPTH) {
         return vec![Err(Code::NotAFrame)];
     }
-    if let Some(frame) = codec.decode::<ClientFrame>(message) {
-        return vec![Ok(frame)];
+    // Serde would take an array for a frame's fields in their order.
+    if codec.is_object(message)
+        && let Some(frame) = codec.decode::<ClientFrame>(message)
+    {
+        return vec![sized(frame)];
+    }
+    if codec == Codec::Json
+        && let Ok(items) = serde_json::from_slice::<Vec<&RawValue>>(message)
+    {
+        return parse_items(&items, max_frames, |item| parse_json(item.get().as_bytes()));
     }
     match codec.decode::<Value>(message) {
         None => vec![Err(Code::NotAFrame)],
-        Some(Value::Array(items)) if items.len() > max_frames => vec![Err(Code::TooManyItems)],
-        Some(Value::Array(items)) => items.into_iter().map(parse_value).collect(),
+        Some(Value::Array(items)) => parse_items(&items, max_frames, |item| parse_value(item.clone())),
         Some(value) => vec![parse_value(value)],
     }
+}
+
+fn parse_items<T>(items: &[T], max_frames: usize, parse: impl Fn(&T) -> Result<ClientFrame, Code>) -> Parsed {
+    if items.len() > max_frames { vec![Err(Code::TooManyItems)] } else { items.iter().map(parse).collect() }
+}
+
+/// One frame of an array, read from its text at once; what is no frame is looked at more closely, to say why.
+fn parse_json(item: &[u8]) -> Result<ClientFrame, Code> {
+    serde_json::from_slice(item)
+        .or_else(|_| parse_value(serde_json::from_slice::<Value>(item).map_err(|_| Code::NotAFrame)?))
 }
 
 fn parse_value(value: Value) -> Result<ClientFrame, Code> {
@@ -116,5 +147,9 @@ fn parse_value(value: Value) -> Result<ClientFrame, Code> {
         Some(Value::String(kind)) if !ClientFrame::is_kind(kind) => Code::UnknownKind,
         _ => Code::BadFrame,
     };
-    serde_json::from_value(value).map_err(|_| code)
+    serde_json::from_value(value).map_err(|_| code).and_then(sized)
+}
+
+fn sized(frame: ClientFrame) -> Result<ClientFrame, Code> {
+    if frame.numbers_fit() { Ok(frame) } else { Err(Code::BadFrame) }
 }

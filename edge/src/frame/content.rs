@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::NUMBER_END;
+
 /// The content of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -97,6 +99,19 @@ impl Audience {
     #[must_use]
     pub fn is_all(&self) -> bool {
         *self == Self::All
+    }
+}
+
+impl Content {
+    /// Whether its numbers are below 2^53.
+    #[must_use]
+    pub(super) fn numbers_fit(&self) -> bool {
+        match self {
+            Self::Image(file) | Self::File(file) | Self::Audio(file) | Self::Video(file) => {
+                file.size < NUMBER_END && file.duration_ms.is_none_or(|ms| ms < NUMBER_END)
+            }
+            Self::Text { .. } | Self::Card(_) | Self::System { .. } => true,
+        }
     }
 }
 

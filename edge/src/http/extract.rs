@@ -8,13 +8,16 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use garde::Validate;
 use kefu_model::{Name, UserId};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::problem::Problem;
 use crate::frame::{Code, MAX_DEPTH, json_depth_ok};
 
 /// A JSON body, validated.
 pub(crate) struct BodyOf<T>(pub(crate) T);
+
+/// A body of that content type which nobody has looked into; without a body the type does not matter.
+pub(crate) struct JsonBytes(pub(crate) Bytes);
 
 /// A query, validated.
 pub(crate) struct QueryOf<T>(pub(crate) T);
@@ -26,24 +29,34 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate<Context = ()>> FromRequest<S
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
+        // Calls whose fields are all optional may have no body at all.
+        let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        if !json_depth_ok(bytes, MAX_DEPTH) {
+            return Err(Problem::of(Code::BadRequest).detail("it nests too deeply"));
+        }
+        if let Err(error) = serde_json::from_slice::<IgnoredAny>(bytes) {
+            return Err(Problem::of(Code::BadRequest).detail(error.to_string()));
+        }
+        // Serde would take an array for the fields in their order.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Problem::of(Code::BadField).detail("an object is needed"));
+        }
+        let value = serde_json::from_slice(bytes).map_err(|error| wrong_field(&error))?;
+        validated(value).map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonBytes {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let is_json = is_json(request.headers());
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
             let too_large = rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE;
             Problem::of(if too_large { Code::BodyTooLarge } else { Code::BadRequest })
         })?;
-        // Calls whose fields are all optional may have no body at all.
-        let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        if !is_json && bytes != b"{}" {
-            return Err(Problem::of(Code::ContentType));
-        }
-        if !json_depth_ok(bytes, MAX_DEPTH) {
-            return Err(Problem::of(Code::BadRequest).detail("it nests too deeply"));
-        }
-        let value: T = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => Problem::of(Code::BadField).detail(error.to_string()),
-            _ => Problem::of(Code::BadRequest).detail(error.to_string()),
-        })?;
-        validated(value).map(Self)
+        if is_json || bytes.is_empty() { Ok(Self(bytes)) } else { Err(Problem::of(Code::ContentType)) }
     }
 }
 
@@ -78,6 +91,10 @@ fn validated<T: Validate<Context = ()>>(value: T) -> Result<T, Problem> {
         Ok(()) => Ok(value),
         Err(report) => Err(Problem::of(Code::BadField).detail(report.to_string().trim().replace('\n', "; "))),
     }
+}
+
+fn wrong_field(error: &serde_json::Error) -> Problem {
+    Problem::of(Code::BadField).detail(error.to_string())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -12,7 +12,7 @@ use kefu_model::{Conversation, ConversationId, Outcome, Refusal, TenantId};
 use kefu_nats::link::AttachRequest;
 use kefu_nats::view::{Cursor, Snapshot};
 
-use super::followed::{Followed, LiveState, Subscriber, Waiting, may_follow};
+use super::followed::{Followed, LiveState, Waiting, may_follow};
 use super::{Hub, Key};
 use crate::connection::Connection;
 use crate::frame::{Attached, AttachedState, ServerFrame, WireEvent, members_of, session_of};
@@ -58,20 +58,19 @@ impl Hub {
     ) -> Option<AttachRequest> {
         let key = (tenant.clone(), item.conversation);
         let mut shard = self.shard(item.conversation).lock();
-        let followed = shard.entry(key).or_insert_with(Followed::new);
+        let followed = shard.entry(key).or_insert_with(|| Box::new(Followed::new()));
         followed.remove(connection.number);
+        // Who may not follow it as it is known here may have come in meanwhile: the owner knows.
         let at_head = followed.live.as_ref().filter(|live| {
             let head = (live.epoch, live.conversation.rev);
-            followed.resync.is_none() && item.cursor.is_none_or(|cursor| cursor == head)
+            let may =
+                connection.joined().is_some_and(|joining| may_follow(&joining.caller, &live.conversation).is_ok());
+            may && followed.resync.is_none() && item.cursor.is_none_or(|cursor| cursor == head)
         });
         if let Some(live) = at_head {
             let head = live.conversation.rev;
-            let frame = answer(connection, id, live.epoch, &live.conversation, true);
-            let is_followed = matches!(&frame, ServerFrame::Attached { items, .. } if is_state(items));
-            connection.send(&frame);
-            if is_followed {
-                followed.subscribers.push(Subscriber { connection: Arc::clone(connection), last_rev: head });
-            }
+            connection.send(&answer(connection, id, live.epoch, &live.conversation, true));
+            self.subscribe(tenant, followed, Arc::clone(connection), head);
             return None;
         }
         let token = self.token();
@@ -99,7 +98,7 @@ impl Hub {
         let Some(followed) = shard.get_mut(&key) else { return };
         self.advance(&key, followed, token, snapshot, recovered, missed);
         if let Some(waiting) = followed.take_waiting(token) {
-            self.settle(followed, waiting, snapshot, recovered, missed);
+            self.settle(&key.0, followed, waiting, snapshot, recovered, missed);
         }
         if followed.waiting.is_empty() {
             followed.backlog = Vec::new();
@@ -169,6 +168,7 @@ impl Hub {
     /// Tells one who waited how it stands, and lets them follow.
     fn settle(
         &self,
+        tenant: &TenantId,
         followed: &mut Followed,
         waiting: Waiting,
         snapshot: &Arc<Snapshot>,
@@ -200,7 +200,7 @@ impl Hub {
             connection.push(frame);
         }
         let last_rev = head.rev;
-        followed.subscribers.push(Subscriber { connection, last_rev });
+        self.subscribe(tenant, followed, connection, last_rev);
     }
 
     /// The link could not attach.
@@ -282,7 +282,5 @@ fn refused(id: u64, conversation: ConversationId, refusal: Refusal) -> ServerFra
 }
 
 fn light(snapshot: &Snapshot) -> LiveState {
-    let mut conversation = snapshot.conversation.clone();
-    conversation.editable.clear();
-    LiveState { epoch: snapshot.epoch, conversation }
+    LiveState { epoch: snapshot.epoch, conversation: snapshot.conversation.without_editable() }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use kefu_model::conversation::View;
-use kefu_model::{At, Conversation, ConversationId, Outcome, Refusal, UserKind};
+use kefu_model::{Conversation, ConversationId, Outcome, Refusal, UserKind};
 
+use super::customers::Customer;
 use crate::auth::Caller;
 use crate::clock;
 use crate::connection::Connection;
@@ -18,7 +19,10 @@ pub(super) struct Followed {
     pub(super) backlog: Vec<Arc<Outcome>>,
     /// The token of an attach by which the hub itself catches up.
     pub(super) resync: Option<u64>,
-    idle_since: At,
+    /// What is known of its customer.
+    pub(super) customer: Customer,
+    /// By the steady clock.
+    idle_since_ms: u64,
 }
 
 /// What is known of the conversation. Its editable messages are left out.
@@ -32,6 +36,8 @@ pub(super) struct Subscriber {
     pub(super) connection: Arc<Connection>,
     /// The last event that it got.
     pub(super) last_rev: u64,
+    /// What it was told last of whether the customer is online; only agents are.
+    pub(super) told_online: Option<bool>,
 }
 
 /// A connection whose attach is not answered yet.
@@ -52,7 +58,8 @@ impl Followed {
             waiting: Vec::new(),
             backlog: Vec::new(),
             resync: None,
-            idle_since: clock::now(),
+            customer: Customer::default(),
+            idle_since_ms: clock::steady_ms(),
         }
     }
 
@@ -63,17 +70,21 @@ impl Followed {
         if self.waiting.is_empty() {
             self.backlog = Vec::new();
         }
-        self.idle_since = clock::now();
+        self.idle_since_ms = clock::steady_ms();
     }
 
     pub(super) fn take_waiting(&mut self, token: u64) -> Option<Waiting> {
         let index = self.waiting.iter().position(|waiting| waiting.token == token)?;
-        Some(self.waiting.swap_remove(index))
+        let taken = self.waiting.swap_remove(index);
+        if self.waiting.is_empty() {
+            self.waiting = Vec::new();
+        }
+        Some(taken)
     }
 
     /// Whether nobody has followed it for that long.
-    pub(super) fn is_idle(&self, now: At, linger_ms: u64) -> bool {
-        self.subscribers.is_empty() && self.waiting.is_empty() && now.millis_since(self.idle_since) >= linger_ms
+    pub(super) fn is_idle(&self, now_ms: u64, linger_ms: u64) -> bool {
+        self.subscribers.is_empty() && self.waiting.is_empty() && now_ms.saturating_sub(self.idle_since_ms) >= linger_ms
     }
 
     /// Epoch and state, unless it is catching up.

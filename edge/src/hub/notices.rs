@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kefu_model::allocation::{AgentStatus, QueuePlace};
+use kefu_model::allocation::QueuePlace;
 use kefu_model::{ConversationId, TenantId, User, UserKind};
 use kefu_nats::notice::Notice;
 
@@ -40,7 +40,14 @@ impl Hub {
             Notice::Typing { tenant, conversation, user, on, preview, .. } => {
                 self.show_typing(tenant, conversation, &user, on, preview);
             }
-            Notice::Presence { tenant, user, status } => self.show_presence(tenant, &user, status),
+            Notice::Presence { tenant, user, status } => {
+                let agents = self.people.lock().agents(&tenant);
+                send_to(&agents, &ServerFrame::Presence { user: (&user).into(), status: status.into() });
+            }
+            Notice::Customers { tenant, online, offline } => {
+                self.show_customers(&tenant, online, true);
+                self.show_customers(&tenant, offline, false);
+            }
             Notice::Added { tenant, user, conversation } => {
                 let frame = ServerFrame::Added { conversation: conversation.to_string() };
                 send_to(&self.people.lock().of(&tenant, &user), &frame);
@@ -79,24 +86,6 @@ impl Hub {
             }
             let frame = if joining.caller.user.kind == UserKind::Agent { &mut full } else { &mut plain };
             subscriber.connection.push(frame.encoded(subscriber.connection.codec));
-        }
-    }
-
-    /// An agent's status is shown to all agents, a customer's to the agents who follow their conversation.
-    fn show_presence(&self, tenant: TenantId, user: &User, status: AgentStatus) {
-        let frame = ServerFrame::Presence { user: user.into(), status: status.into() };
-        if user.kind == UserKind::Agent {
-            let agents = self.people.lock().agents(&tenant);
-            return send_to(&agents, &frame);
-        }
-        let conversation = ConversationId::support(&tenant, &user.id);
-        let shard = self.shard(conversation).lock();
-        let Some(followed) = shard.get(&(tenant, conversation)) else { return };
-        let mut shared = Shared::new(&frame);
-        for subscriber in &followed.subscribers {
-            if subscriber.connection.joined().is_some_and(|joining| joining.caller.user.kind == UserKind::Agent) {
-                subscriber.connection.push(shared.encoded(subscriber.connection.codec));
-            }
         }
     }
 

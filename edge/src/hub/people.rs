@@ -42,6 +42,11 @@ impl People {
         self.by_user.get(&(tenant.clone(), user.clone())).cloned().unwrap_or_default()
     }
 
+    /// How many connections a user has.
+    pub(super) fn count(&self, tenant: &TenantId, user: &User) -> usize {
+        self.by_user.get(&(tenant.clone(), user.clone())).map_or(0, Vec::len)
+    }
+
     /// Connections of a tenant's agents.
     pub(super) fn agents(&self, tenant: &TenantId) -> Vec<Arc<Connection>> {
         let of_agents = |key: &(TenantId, User)| key.1.kind == UserKind::Agent && key.0 == *tenant;

@@ -1,11 +1,13 @@
 use kefu_model::event::{Audience, QueueReason};
-use kefu_model::{CommandHash, Content, Event, Identity, Numbered, Outcome, Role, User, Verdict};
+use kefu_model::{At, CommandHash, Content, Event, Identity, Numbered, Outcome, Role, User, Verdict};
 use kefu_nats::view::Snapshot;
 
 use super::*;
 use crate::frame::{Attached, EventKind, ServerFrame};
 use crate::machine::Following;
 use crate::testing::{TestEdge, agent, config, customer, frames, tenant};
+
+mod customers;
 
 /// A support conversation whose owner is played by the test.
 struct Played {
@@ -114,6 +116,7 @@ fn kinds(frame: &ServerFrame) -> Vec<&'static str> {
         EventKind::Hidden => "hidden",
         EventKind::Message { .. } => "message",
         EventKind::SessionAssigned { .. } => "assigned",
+        EventKind::MemberAdded { .. } => "member_added",
         _ => "other",
     };
     events.iter().map(|event| kind(&event.kind)).collect()
@@ -192,15 +195,48 @@ async fn strangers_are_refused_and_customers_learn_nothing() {
     for (caller, code) in cases {
         let connection = edge.connect(caller).await;
         follow(&connection, played.state.id, None);
-        if edge.services.hub.peek(&tenant(), played.state.id).is_none() {
-            edge.services.hub.take(played.attached(last_token(&edge), vec![]));
-        }
+        edge.services.hub.take(played.attached(last_token(&edge), vec![]));
         let ServerFrame::Attached { items, .. } = &frames(&connection)[0] else { panic!("not attached") };
         assert!(matches!(items[..], [Attached::Error { error, .. }] if error == code), "{items:?}");
     }
     let overseer = edge.connect(agent("s1", Role::Supervisor)).await;
     follow(&overseer, played.state.id, None);
     assert!(attached_state(&frames(&overseer)[0]).is_some());
+}
+
+#[tokio::test]
+async fn being_refused_takes_no_room_of_what_may_be_followed() {
+    let edge = TestEdge::new(config());
+    let played = Played::served();
+    let visitor = edge.connect(customer("c1")).await;
+    follow(&visitor, played.state.id, None);
+    edge.services.hub.take(played.attached(last_token(&edge), vec![]));
+    let stranger = edge.connect(customer("c2")).await;
+    for conversation in [played.state.id, Played::new("nobody").state.id] {
+        follow(&stranger, conversation, None);
+        let absent = Played { state: Conversation::absent(tenant(), conversation), log: Vec::new() };
+        let answer = if conversation == played.state.id { &played } else { &absent };
+        edge.services.hub.take(answer.attached(last_token(&edge), vec![]));
+        assert!(!stranger.follows(conversation), "whether it exists or not");
+    }
+}
+
+#[tokio::test]
+async fn who_came_in_a_moment_ago_is_not_refused_by_what_this_edge_knew() {
+    let edge = TestEdge::new(config());
+    let mut played = Played::served();
+    let visitor = edge.connect(customer("c1")).await;
+    follow(&visitor, played.state.id, None);
+    edge.services.hub.take(played.attached(last_token(&edge), vec![]));
+    frames(&visitor);
+    let person = edge.connect(customer("c2")).await;
+    let added = played.happen(None, vec![Event::MemberAdded { user: customer("c2").user }]);
+    follow(&person, played.state.id, None);
+    edge.services.hub.take(played.attached(last_token(&edge), vec![]));
+    assert_eq!(attached_state(&frames(&person)[0]), Some((6, true)));
+    edge.services.hub.take(played.outcomes(vec![added]));
+    assert_eq!(kinds(&frames(&visitor)[0]), ["member_added"]);
+    assert!(frames(&person).is_empty(), "they know already");
 }
 
 #[tokio::test]
@@ -361,13 +397,13 @@ async fn what_nobody_follows_is_let_go_after_a_while() {
     let visitor = edge.connect(customer("c1")).await;
     follow(&visitor, played.state.id, None);
     edge.services.hub.take(played.attached(last_token(&edge), vec![]));
-    let now = crate::clock::now();
-    edge.services.hub.sweep(At(now.0 + 60_000));
+    let now = crate::clock::steady_ms();
+    edge.services.hub.sweep(now + 60_000);
     assert!(edge.upstream.detached.lock().is_empty());
     visitor.ended();
     edge.services.hub.sweep(now);
     assert!(edge.upstream.detached.lock().is_empty(), "a reload may bring it back");
-    edge.services.hub.sweep(At(now.0 + 60_000));
+    edge.services.hub.sweep(now + 60_000);
     assert_eq!(*edge.upstream.detached.lock(), [played.state.id]);
 }
 

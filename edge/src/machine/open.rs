@@ -9,12 +9,13 @@ use kefu_model::{At, ConversationId, DeviceId, Role as ModelRole, UserKind};
 use super::commands::{command, internal_device, mark};
 use super::{Effect, Effects, Following, Sends, Settings, TOUCH_MS};
 use crate::auth::{Admission, Caller, Credential};
-use crate::frame::{AttachItem, ClientFrame, Code, CommandBody, Limits, Role, ServerFrame, VERSION, Welcome};
+use crate::clock::Now;
+use crate::frame::{
+    AttachItem, ClientFrame, Code, CommandBody, Limits, NUMBER_END, Role, ServerFrame, VERSION, Welcome,
+};
 
 /// Longest preview, in characters.
 const PREVIEW_CHARS: usize = 500;
-/// Numbers on the wire stay below this.
-const NUMBER_END: u64 = 1 << 53;
 
 /// What an open connection remembers.
 #[derive(Debug)]
@@ -24,15 +25,16 @@ pub(super) struct Open {
     support: Option<ConversationId>,
     in_flight: HashMap<ConversationId, usize>,
     in_flight_total: usize,
-    touched_at: At,
+    /// By the steady clock.
+    touched_ms: u64,
 }
 
 impl Open {
-    pub(super) fn new(caller: Arc<Caller>, device: &DeviceId, now: At) -> Self {
+    pub(super) fn new(caller: Arc<Caller>, device: &DeviceId, now_ms: u64) -> Self {
         let support =
             (caller.user.kind == UserKind::Customer).then(|| ConversationId::support(&caller.tenant, &caller.user.id));
         let device = internal_device(&caller.user, device);
-        Self { caller, device, support, in_flight: HashMap::new(), in_flight_total: 0, touched_at: now }
+        Self { caller, device, support, in_flight: HashMap::new(), in_flight_total: 0, touched_ms: now_ms }
     }
 
     pub(super) fn welcome(&self, settings: &Settings, admission: Admission, now: At) -> Welcome {
@@ -136,12 +138,12 @@ impl Open {
     }
 
     /// What time brings: a login that is used is touched, a credential that ran out ends the connection.
-    pub(super) fn tick(&mut self, now: At, heard_at: At, effects: &mut Effects) -> Option<Code> {
+    pub(super) fn tick(&mut self, now: Now, heard_ms: u64, effects: &mut Effects) -> Option<Code> {
         match self.caller.credential {
-            Credential::Visitor { expires_at, .. } => (now >= expires_at).then_some(Code::Expired),
+            Credential::Visitor { expires_at, .. } => (now.at >= expires_at).then_some(Code::Expired),
             Credential::Login { .. } => {
-                if heard_at > self.touched_at && now.millis_since(self.touched_at) >= TOUCH_MS {
-                    self.touched_at = now;
+                if heard_ms > self.touched_ms && now.steady_ms.saturating_sub(self.touched_ms) >= TOUCH_MS {
+                    self.touched_ms = now.steady_ms;
                     effects.push(Effect::Touch);
                 }
                 None

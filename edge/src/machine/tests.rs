@@ -1,13 +1,18 @@
 use std::collections::BTreeSet;
 
-use kefu_model::{Refusal, TenantId, User, UserId};
+use kefu_model::{At, Refusal, TenantId, User, UserId};
 use proptest::prelude::*;
 
 use super::*;
 use crate::auth::Credential;
 use crate::frame::{AttachItem, Audience, CommandBody, Content};
 
-const NOW: At = At(1_000_000);
+const NOW: Now = Now { at: At(1_000_000), steady_ms: 1_000 };
+
+/// So many milliseconds later.
+fn after(ms: u64) -> Now {
+    Now { at: At(NOW.at.0 + ms), steady_ms: NOW.steady_ms + ms }
+}
 
 fn settings() -> Settings {
     Settings {
@@ -29,7 +34,7 @@ fn visitor() -> Caller {
         role: kefu_model::Role::Customer,
         name: None,
         capacity: None,
-        credential: Credential::Visitor { issued_at: At(0), expires_at: At(NOW.0 + 3_600_000) },
+        credential: Credential::Visitor { issued_at: At(0), expires_at: At(NOW.at.0 + 3_600_000) },
     }
 }
 
@@ -46,7 +51,7 @@ fn admission() -> Box<Admission> {
 }
 
 fn opened() -> Machine {
-    let mut machine = Machine::new(NOW);
+    let mut machine = Machine::new(NOW.steady_ms);
     machine.step(&settings(), Input::Frame(hello()), NOW);
     machine.step(&settings(), Input::Authenticated(Ok(admission())), NOW);
     let effects = machine.step(&settings(), Input::Joined(Ok(())), NOW);
@@ -75,13 +80,13 @@ fn say(n: u64) -> Input {
 }
 
 fn accepted(n: u64) -> Input {
-    let answer = Answer::Accepted { rev: n, seq: Some(n), at: NOW };
+    let answer = Answer::Accepted { rev: n, seq: Some(n), at: NOW.at };
     Input::Answer { conversation: support(), n: Some(n), answer }
 }
 
 #[test]
 fn a_hello_is_checked_joined_and_welcomed_and_early_frames_wait() {
-    let mut machine = Machine::new(NOW);
+    let mut machine = Machine::new(NOW.steady_ms);
     let effects = machine.step(&settings(), Input::Frame(hello()), NOW);
     assert!(matches!(effects[..], [Effect::Authenticate { token: None }]));
     assert!(machine.step(&settings(), say(1), NOW).is_empty());
@@ -93,13 +98,13 @@ fn a_hello_is_checked_joined_and_welcomed_and_early_frames_wait() {
 
 #[test]
 fn the_wrong_start_is_refused() {
-    let mut machine = Machine::new(NOW);
+    let mut machine = Machine::new(NOW.steady_ms);
     let effects = machine.step(&settings(), say(1), NOW);
     assert_eq!(frames(&effects), vec![ServerFrame::error(Code::HelloOrder)]);
     let old = ClientFrame::Hello { v: 2, token: None, device: "d".into(), client: None, batch: false };
     assert_eq!(closed_with(&machine.step(&settings(), Input::Frame(old), NOW)), Some(Code::Version));
 
-    let mut machine = Machine::new(NOW);
+    let mut machine = Machine::new(NOW.steady_ms);
     machine.step(&settings(), Input::Frame(hello()), NOW);
     let effects = machine.step(&settings(), Input::Authenticated(Err(Code::Revoked)), NOW);
     assert_eq!(closed_with(&effects), Some(Code::Revoked));
@@ -157,20 +162,31 @@ fn a_refusal_says_what_to_do() {
 
 #[test]
 fn silence_and_a_missing_hello_close() {
-    let mut machine = Machine::new(NOW);
-    assert!(machine.step(&settings(), Input::Tick, At(NOW.0 + 9_999)).is_empty());
-    assert_eq!(closed_with(&machine.step(&settings(), Input::Tick, At(NOW.0 + 10_000))), Some(Code::NoHello));
+    let mut machine = Machine::new(NOW.steady_ms);
+    assert!(machine.step(&settings(), Input::Tick, after(9_999)).is_empty());
+    assert_eq!(closed_with(&machine.step(&settings(), Input::Tick, after(10_000))), Some(Code::NoHello));
 
     let mut machine = opened();
-    machine.step(&settings(), Input::Heard, At(NOW.0 + 30_000));
-    assert!(machine.step(&settings(), Input::Tick, At(NOW.0 + 89_999)).is_empty());
-    assert_eq!(closed_with(&machine.step(&settings(), Input::Tick, At(NOW.0 + 90_000))), Some(Code::Silent));
+    machine.step(&settings(), Input::Heard, after(30_000));
+    assert!(machine.step(&settings(), Input::Tick, after(89_999)).is_empty());
+    assert_eq!(closed_with(&machine.step(&settings(), Input::Tick, after(90_000))), Some(Code::Silent));
+}
+
+#[test]
+fn a_clock_that_is_set_throws_nobody_out() {
+    for hour in [NOW.at.0 - 900_000, NOW.at.0 + 3_000_000] {
+        let mut machine = opened();
+        let set = Now { at: At(hour), steady_ms: NOW.steady_ms + 1_000 };
+        assert!(machine.step(&settings(), Input::Tick, set).is_empty());
+        let silent = Now { at: At(hour), steady_ms: NOW.steady_ms + 60_000 };
+        assert_eq!(closed_with(&machine.step(&settings(), Input::Tick, silent)), Some(Code::Silent));
+    }
 }
 
 #[test]
 fn a_credential_that_ran_out_closes() {
     let mut machine = opened();
-    let later = At(NOW.0 + 3_600_000);
+    let later = after(3_600_000);
     machine.step(&settings(), Input::Heard, later);
     assert_eq!(closed_with(&machine.step(&settings(), Input::Tick, later)), Some(Code::Expired));
 }
@@ -220,7 +236,7 @@ proptest! {
     fn whatever_comes_limits_hold_and_every_submission_is_answered_once(
         inputs in proptest::collection::vec(any_frame(), 0..200)
     ) {
-        let mut machine = Machine::new(NOW);
+        let mut machine = Machine::new(NOW.steady_ms);
         let mut unanswered = Vec::new();
         let mut welcomed = false;
         for input in inputs {

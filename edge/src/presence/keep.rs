@@ -35,7 +35,7 @@ enum Work {
 /// Keeps agents' presence until the edge stops, then releases it: another edge has them by then, or they are gone.
 pub(crate) async fn run(services: Arc<Services>, shutdown: CancellationToken) {
     while !shutdown.is_cancelled() {
-        for (key, agent, work) in services.presence.due(clock::now().0, &services.config) {
+        for (key, agent, work) in services.presence.due(clock::steady_ms(), &services.config) {
             let services = Arc::clone(&services);
             services.tasks.clone().spawn(async move { settle(&services, key, agent, work).await });
         }
@@ -84,7 +84,7 @@ impl super::PresenceKeeper {
 
     /// Notes what was done. An agent who came back while being released stays.
     fn done(&self, key: &Key, version: u64, work: Work, ok: bool) {
-        let now_ms = clock::now().0;
+        let now_ms = clock::steady_ms();
         let mut agents = self.agents.lock();
         let Some(agent) = agents.get_mut(key) else { return };
         agent.busy = false;

@@ -83,7 +83,7 @@ pub(super) async fn stored(
 ) -> Result<(u64, Conversation), Problem> {
     let found = services.store.load_conversation(&caller.tenant, conversation).await?;
     Ok(match found {
-        Some(stored) => (stored.stamp.epoch(), stored.value),
+        Some(stored) => (services.epoch_of(stored.stamp), stored.value),
         None => (0, Conversation::absent(caller.tenant.clone(), conversation)),
     })
 }

@@ -100,7 +100,7 @@ fn item_of(services: &Services, caller: &Caller, entry: &ConversationEntry) -> C
     let live = services.hub.peek(&caller.tenant, stored.value.id).filter(|(_, live)| live.rev >= stored.value.rev);
     let (epoch, state) = match &live {
         Some((epoch, live)) => (*epoch, live),
-        None => (stored.stamp.epoch(), &stored.value),
+        None => (services.epoch_of(stored.stamp), &stored.value),
     };
     let mut item = item_from(caller, epoch, state);
     item.last_message = entry.last_message.as_ref().and_then(|message| shown(caller, state, message));

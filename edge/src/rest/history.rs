@@ -104,20 +104,19 @@ async fn page(
     let query = query_of(params)?;
     // The state first: the rows read afterwards cover at least its rev.
     let (mut epoch, state) = stored(services, caller, conversation).await?;
-    if !state.exists() {
-        // Not archived yet, or not there at all: the owner knows, and its epoch makes a cursor.
-        let (owners_epoch, owners) = current(services, caller, conversation).await?;
-        may_look(caller, &owners)?;
-        epoch = owners_epoch;
-    } else {
-        may_look(caller, &state)?;
+    let mut viewed = state.clone();
+    if !state.exists() || may_look(caller, &state).is_err() {
+        // Not archived yet, or not there at all, or the caller came in a moment ago: the owner knows, and its epoch makes a
+        // cursor. It is asked of what is there as of what is not, so that the two cannot be told apart.
+        (epoch, viewed) = current(services, caller, conversation).await?;
+        may_look(caller, &viewed)?;
     }
     let page = services.store.history(&caller.tenant, conversation, query).await?;
     let edge = |item: Option<&Item>, more: bool| item.filter(|_| more).map(|item| cursor_of(item.key));
     Ok(HistoryAnswer {
         prev: edge(page.items.first(), page.has_older),
         next: edge(page.items.last(), page.has_newer),
-        items: page.items.iter().filter_map(|item| shown(caller, &state, item)).collect(),
+        items: page.items.iter().filter_map(|item| shown(caller, &viewed, item)).collect(),
         total: state.seq,
         conversation_id: conversation.to_string(),
         epoch,

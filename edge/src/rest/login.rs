@@ -185,7 +185,7 @@ pub(crate) async fn heartbeat(
 }
 
 fn heartbeat_until(services: &Services) -> u64 {
-    clock::now().0 + services.config.heartbeat_ttl_ms
+    clock::steady_ms() + services.config.heartbeat_ttl_ms
 }
 
 /// Ends all logins of an agent, and their sockets.

@@ -115,8 +115,6 @@ pub(crate) async fn send(
         Err(Refusal::NoAnswer) => {
             Ok((StatusCode::ACCEPTED, Json(Pending { conversation_id, client_msg_id: key })).into_response())
         }
-        // Of others' conversations a customer does not even learn whether they exist.
-        Err(Refusal::NotAMember) if !access.is_agent() => Err(Problem::refusal(Refusal::NoConversation)),
         Err(refusal) => Err(refusal.into()),
     }
 }

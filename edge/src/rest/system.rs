@@ -54,7 +54,7 @@ pub(crate) async fn info(State(services): State<Arc<Services>>, _: Access<Agents
 /// Whether something works.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Check {
-    /// `edge`, `link`, `owners`, `store` or `live`.
+    /// `edge`, `link`, `log`, `owners`, `store` or `live`.
     name: &'static str,
     ok: bool,
     /// Why not.
@@ -102,6 +102,7 @@ async fn look(services: &Services) -> Health {
     let checks = vec![
         check("edge", (!services.is_draining()).then_some(()).ok_or("is stopping")),
         check("link", link.connected.then_some(()).ok_or("the broker is not connected")),
+        check("log", link.trouble.map_or(Ok(()), Err)),
         check("owners", (unowned == 0).then_some(()).ok_or(format!("{unowned} of {} logs without owner", link.logs))),
         check("store", store),
         check("live", live.map(drop)),

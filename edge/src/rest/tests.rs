@@ -8,10 +8,13 @@ use super::*;
 use crate::directory::{NewAgent, PasswordRule, create_agent};
 use crate::testing::{TestEdge, config, tenant};
 
+mod history;
+
 /// Calls that need no credential, on purpose.
 const PUBLIC: &[&str] = &["POST /api/kehu/session", "POST /api/kefu/login", "GET /api/system/health"];
 /// Calls that customers may make.
 const CUSTOMERS: &[&str] = &[
+    "GET /api/kehu/service",
     "POST /api/messages/send",
     "PUT /api/messages/{id}",
     "POST /api/messages/{id}/recall",
@@ -187,6 +190,39 @@ async fn a_visitor_comes_back_as_the_same_one() {
     assert_ne!(other.await["user_id"], first["user_id"], "a bad token gives a new visitor, never somebody else");
     expect(&edge, request("POST", "/api/kehu/session", None, Some(json!({"site_key": "x"}))), 404, 2013).await;
     expect(&edge, request("POST", "/api/kehu/session", None, Some(json!({"identity_token": "x"}))), 401, 2014).await;
+}
+
+/// What the host site says of its user.
+fn vouched() -> String {
+    let key = jsonwebtoken::EncodingKey::from_secret(b"0123456789abcdef0123456789abcdef");
+    let exp = crate::clock::now().0 / 1_000 + 60;
+    jsonwebtoken::encode(&jsonwebtoken::Header::default(), &json!({"sub": "u1", "aud": "kefu", "exp": exp}), &key)
+        .unwrap()
+}
+
+#[tokio::test]
+async fn linking_takes_a_visitors_token_that_is_valid() {
+    let edge = TestEdge::new(config());
+    let issue = |tenant: &kefu_model::TenantId, id: &str, at| {
+        let id = kefu_model::UserId::new(id).unwrap();
+        edge.services.auth.visitors.issue(tenant, &id, None, at).unwrap().0
+    };
+    let come = |visitor_token: &str| {
+        let body = json!({"identity_token": vouched(), "visitor_token": visitor_token});
+        request("POST", "/api/kehu/session", None, Some(body))
+    };
+    let (now, elsewhere) = (crate::clock::now(), kefu_model::TenantId::new("elsewhere").unwrap());
+    expect(&edge, come("nonsense"), 401, 4201).await;
+    expect(&edge, come(&issue(&elsewhere, "v_1", now)), 401, 4201).await;
+    expect(&edge, come(&issue(&tenant(), "v_1", kefu_model::At(0))), 401, 4202).await;
+    // The owner is asked of an anonymous visitor, and of nobody else.
+    expect(&edge, come(&issue(&tenant(), "v_1", now)), 504, 1402).await;
+    for vouched_before in ["u1", "u2"] {
+        let answer = call(&edge, come(&issue(&tenant(), vouched_before, now))).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let answer = json_of(answer).await;
+        assert_eq!((&answer["user_id"], &answer["linked_conversation"]), (&json!("u1"), &Value::Null));
+    }
 }
 
 #[tokio::test]

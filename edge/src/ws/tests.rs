@@ -2,32 +2,17 @@ use std::net::SocketAddr;
 
 use futures::{SinkExt, StreamExt};
 use kefu_model::UserId;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
-use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::EdgeConfig;
 use crate::frame::ServerFrame;
-use crate::testing::{TestEdge, config, tenant};
-use crate::{EdgeConfig, accept, rest};
+use crate::testing::{TestEdge, config, serve_on_a_port, tenant};
 
 type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-/// Serves an edge with doubles on a free port.
-async fn serve_on_a_port(config: EdgeConfig) -> (TestEdge, SocketAddr, CancellationToken) {
-    let edge = TestEdge::new(config);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let (services, shutdown) = (Arc::clone(&edge.services), stop.clone());
-    tokio::spawn(async move {
-        let router = rest::router(&services);
-        accept::run(listener, router, &services.config, services.tasks.clone(), shutdown).await;
-    });
-    (edge, address, stop)
-}
 
 fn token(edge: &TestEdge) -> String {
     let id = UserId::new("v_1").unwrap();

@@ -1,9 +1,14 @@
 //! The handshake: who may open a socket, and in which subprotocol.
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{HOST, HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
+use axum::http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Response};
+use axum::http::{HeaderMap, Method, Response, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use fastwebsockets::upgrade::{IncomingUpgrade, UpgradeFut};
 use http_body_util::Empty;
 use hyper::body::Bytes;
@@ -12,8 +17,12 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::{Guard, GuardLimits};
+use crate::accept::WriteLimit;
 use crate::config::EdgeConfig;
 use crate::frame::{Code, Codec};
+
+/// Bytes of a handshake's key.
+const KEY_BYTES: usize = 16;
 
 /// An accepted handshake: the answer, and the socket once the answer was sent.
 pub(crate) struct Handshake {
@@ -52,23 +61,53 @@ impl Pending {
     /// Waits for the socket.
     pub(crate) async fn finish(self, limits: GuardLimits) -> Option<Socket> {
         let upgraded = self.upgrade.await.ok()?.into_inner().into_inner();
-        Some(match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => Socket::Tcp(Guard::new(parts.io.into_inner(), limits, &parts.read_buf)),
+        Some(match upgraded.downcast::<TokioIo<WriteLimit<TcpStream>>>() {
+            Ok(parts) => Socket::Tcp(Guard::new(parts.io.into_inner().into_inner(), limits, &parts.read_buf)),
             Err(upgraded) => Socket::Other(Guard::new(TokioIo::new(upgraded), limits, &[])),
         })
     }
 }
 
-/// Checks origin, subprotocol and version, and takes the socket.
+/// Checks origin, subprotocol and the request itself, and takes the socket.
 pub(crate) async fn accept(parts: &mut Parts, config: &EdgeConfig) -> Result<Handshake, Refused> {
     check_origin(&parts.headers, config)?;
     let (codec, named) = choose_codec(&parts.headers)?;
+    if !is_upgrade(parts) {
+        return Err(Refused(Code::NotAnUpgrade));
+    }
     let incoming = IncomingUpgrade::from_request_parts(parts, &()).await.map_err(|_| Refused(Code::NotAnUpgrade))?;
     let (mut response, upgrade) = incoming.upgrade().map_err(|_| Refused(Code::NotAnUpgrade))?;
     if named {
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(codec.subprotocol()));
     }
     Ok(Handshake { answer: Answer { response, codec }, pending: Pending { upgrade } })
+}
+
+/// Whether it is a handshake as RFC 6455 (4.2.1) has it. A body would be taken for frames, so it must have none.
+fn is_upgrade(parts: &Parts) -> bool {
+    let headers = &parts.headers;
+    let key = only(headers, &SEC_WEBSOCKET_KEY).and_then(|key| STANDARD.decode(key).ok());
+    parts.method == Method::GET
+        && parts.version == Version::HTTP_11
+        && names(headers, &UPGRADE, "websocket")
+        && names(headers, &CONNECTION, "upgrade")
+        && only(headers, &SEC_WEBSOCKET_VERSION) == Some("13")
+        && key.is_some_and(|key| key.len() == KEY_BYTES)
+        && !headers.contains_key(TRANSFER_ENCODING)
+        && headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0")
+}
+
+/// The value of a header that is there once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(first)
+}
+
+/// Whether a list header has that word.
+fn names(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+    let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|item| item.trim().eq_ignore_ascii_case(word))
 }
 
 /// Absent is not a browser; present must be allowed.

@@ -1,5 +1,7 @@
 //! `decide` for allocation: the command first, then whatever can be matched now.
 
+use std::collections::HashSet;
+
 use super::queue::Settings;
 use super::{
     Agent, AgentStatus, Allocation, AllocationAnswer, AllocationCommand, AllocationEvent, AllocationOutcome, Stage,
@@ -155,16 +157,15 @@ impl Draft<'_> {
 
     fn release_of_the_gone(&mut self) {
         // An agent of whom nothing is known is gone.
-        let gone = |id: &UserId| {
-            self.state.agents.get(id).is_none_or(|agent| {
-                agent.gone_since.is_some_and(|since| self.now.millis_since(since) >= self.settings.grace_ms)
-            })
-        };
+        let stays =
+            |agent: &Agent| agent.gone_since.is_none_or(|since| self.now.millis_since(since) < self.settings.grace_ms);
+        let here: HashSet<&UserId> =
+            self.state.agents.iter().filter(|(_, agent)| stays(agent)).map(|(id, _)| id).collect();
         let lost: Vec<ConversationId> = self
             .state
             .held
             .iter()
-            .filter(|(_, held)| held.stage == Stage::Active && gone(&held.agent))
+            .filter(|(_, held)| held.stage == Stage::Active && !here.contains(&held.agent))
             .map(|(conversation, _)| *conversation)
             .collect();
         for conversation in lost {

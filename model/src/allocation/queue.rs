@@ -1,5 +1,7 @@
 //! The order of the queue and the choice of an agent.
 
+use std::collections::HashMap;
+
 use super::{Agent, Allocation, Waiting};
 use crate::ids::{At, ConversationId, UserId};
 
@@ -61,19 +63,30 @@ impl Allocation {
             .collect()
     }
 
+    /// Places that each agent's sessions take, counted once for all of them.
+    fn loads(&self) -> HashMap<&UserId, usize> {
+        let mut loads = HashMap::new();
+        for held in self.held.values() {
+            *loads.entry(&held.agent).or_default() += 1;
+        }
+        loads
+    }
+
     /// Agents that could take a session now.
     pub(super) fn eligible(&self, now: At, settings: &Settings) -> Vec<(&UserId, &Agent, usize)> {
+        let loads = self.loads();
         self.agents
             .iter()
             .filter(|(_, agent)| agent.is_available() && !paced(agent, now, settings))
-            .map(|(id, agent)| (id, agent, self.load(id)))
+            .map(|(id, agent)| (id, agent, loads.get(id).copied().unwrap_or(0)))
             .filter(|(_, agent, load)| *load < usize::from(agent.capacity))
             .collect()
     }
 
     /// The next session to serve and who gets it: least loaded, ties to the least recently matched.
     pub(super) fn next_match(&self, now: At, settings: &Settings) -> Option<(ConversationId, UserId, String)> {
-        let (conversation, _) = *self.queue().first()?;
+        let first = self.waiting.iter().min_by_key(|(id, waiting)| rank(**id, waiting));
+        let conversation = *first?.0;
         let eligible = self.eligible(now, settings);
         let (id, agent, load) =
             eligible.iter().min_by_key(|(id, agent, load)| (*load, agent.last_match, (*id).clone()))?;

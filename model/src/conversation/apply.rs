@@ -2,7 +2,7 @@
 
 use super::{Conversation, EditableMessage, Interval, Member, Session, SessionStatus};
 use crate::event::{Audience, Event, Numbered, Outcome};
-use crate::ids::{At, ConversationKind, Name, User};
+use crate::ids::{At, ConversationKind, Name, User, UserKind};
 use crate::limits::{EDIT_WINDOW_MS, EDITABLE_MESSAGES, INTERVALS};
 
 /// An outcome that does not follow from the state: the log and the state do not belong together.
@@ -65,10 +65,7 @@ impl Conversation {
                 }
             }
             Event::Marked { user, read, delivered } => self.raise_marks(user, *read, *delivered),
-            Event::MemberAdded { user } => {
-                let from = self.first_visible();
-                self.enter(user, None, from);
-            }
+            Event::MemberAdded { user } => self.add(user),
             Event::MemberRemoved { user } => self.leave(user),
             _ => self.absorb_session(event, at),
         }
@@ -146,6 +143,18 @@ impl Conversation {
         }
     }
 
+    fn add(&mut self, user: &User) {
+        let support = self.id.kind() == ConversationKind::Support;
+        let visitor = self.customer().filter(|_| support && user.kind == UserKind::Customer);
+        let marks = visitor.and_then(|visitor| self.members.get(visitor)).map(|member| (member.read, member.delivered));
+        let from = self.first_visible();
+        self.enter(user, None, from);
+        // Who a visitor turned out to be has read what the visitor read.
+        if let (Some((read, delivered)), Some(person)) = (marks, self.members.get_mut(user)) {
+            (person.read, person.delivered) = (read, delivered);
+        }
+    }
+
     /// Rooms show a new member what comes from now on; the others their whole past.
     fn first_visible(&self) -> u64 {
         if self.id.kind() == ConversationKind::Room { self.rev } else { 1 }
@@ -191,7 +200,7 @@ impl Conversation {
     }
 
     fn staff_leaves(&mut self, but: &User) {
-        let is_staff = |user: &&User| user.kind == crate::ids::UserKind::Agent && *user != but;
+        let is_staff = |user: &&User| user.kind == UserKind::Agent && *user != but;
         let staff: Vec<User> = self.members.keys().filter(is_staff).cloned().collect();
         for user in staff {
             self.leave(&user);

@@ -24,10 +24,13 @@ pub enum Decision {
 /// Decides a command to a conversation whose state includes every outcome before it.
 #[must_use]
 pub fn decide(state: &Conversation, prior: Prior<'_>, command: &Command, now: At) -> Decision {
+    if is_closed_to(state, command) {
+        return Decision::Reply(Answer::refused(Refusal::NoConversation));
+    }
     if let Some(answer) = known_answer(prior, command) {
         return Decision::Reply(answer);
     }
-    let mut draft = Draft { state: state.clone(), events: Vec::new(), now };
+    let mut draft = Draft { base: state, state: state.without_editable(), events: Vec::new(), now };
     let judged = open_if_absent(&mut draft, command).and_then(|()| judge(&mut draft, command));
     match judged {
         Ok(()) if draft.events.is_empty() && command.identity.is_none() => Decision::Nothing,
@@ -36,6 +39,21 @@ pub fn decide(state: &Conversation, prior: Prior<'_>, command: &Command, now: At
         Err(_) if command.identity.is_none() => Decision::Nothing,
         Err(refusal) => Decision::Record(outcome(command, now, state.rev, Verdict::Refused(refusal))),
     }
+}
+
+/// Whether the command comes from a customer who never was in the conversation and cannot open it. Whatever they ask, under
+/// whichever identity, they are answered as if it did not exist, before anything else is looked at, and nothing is kept of
+/// it: the answer must not tell a conversation that is there from one that is not (G7).
+#[must_use]
+pub fn is_closed_to(state: &Conversation, command: &Command) -> bool {
+    let Actor::User { user, .. } = &command.actor else { return false };
+    let opens = || !state.exists() && is_own_support(command, user);
+    user.kind == UserKind::Customer && !state.members.contains_key(user) && !opens()
+}
+
+fn is_own_support(command: &Command, user: &User) -> bool {
+    matches!(&command.parties, Some(Parties::Support { customer, .. }) if customer == user)
+        && ConversationId::support(&command.tenant, &user.id) == command.conversation
 }
 
 fn outcome(command: &Command, at: At, rev: u64, verdict: Verdict) -> Outcome {
@@ -58,14 +76,15 @@ fn known_answer(prior: Prior<'_>, command: &Command) -> Option<Answer> {
     }
 }
 
-/// The events so far and the state after them.
-struct Draft {
+/// The events so far and the state after them, in which what may be edited is not kept.
+struct Draft<'a> {
+    base: &'a Conversation,
     state: Conversation,
     events: Vec<Numbered>,
     now: At,
 }
 
-impl Draft {
+impl Draft<'_> {
     fn push(&mut self, event: Event) {
         let numbered = Numbered {
             rev: self.state.rev + u64::from(event.takes_rev()),
@@ -82,7 +101,7 @@ impl Draft {
     }
 }
 
-fn open_if_absent(draft: &mut Draft, command: &Command) -> Result<(), Refusal> {
+fn open_if_absent(draft: &mut Draft<'_>, command: &Command) -> Result<(), Refusal> {
     if draft.state.exists() {
         return Ok(());
     }
@@ -103,7 +122,7 @@ fn open_if_absent(draft: &mut Draft, command: &Command) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn judge(draft: &mut Draft, command: &Command) -> Result<(), Refusal> {
+fn judge(draft: &mut Draft<'_>, command: &Command) -> Result<(), Refusal> {
     match &command.body {
         Body::Message { content, audience } => post(draft, &command.actor, content, *audience),
         Body::Edit { seq, content } => edit(draft, &command.actor, *seq, content),
@@ -113,12 +132,13 @@ fn judge(draft: &mut Draft, command: &Command) -> Result<(), Refusal> {
         Body::RemoveMember { user } => remove_member(draft, &command.actor, user),
         Body::EndSession { reason } => end_session(draft, &command.actor, reason.as_deref()),
         Body::Rate { session, score, comment } => rate(draft, &command.actor, *session, *score, comment.as_deref()),
+        Body::Link { person } => link(draft, &command.actor, person),
         Body::OpenSession => open_session(draft, &command.actor),
         Body::Assign { .. } | Body::Transfer { .. } | Body::Requeue { .. } => judge_allocation(draft, command),
     }
 }
 
-fn judge_allocation(draft: &mut Draft, command: &Command) -> Result<(), Refusal> {
+fn judge_allocation(draft: &mut Draft<'_>, command: &Command) -> Result<(), Refusal> {
     if command.actor != Actor::Worker {
         return Err(Refusal::RoleMayNot);
     }
@@ -162,7 +182,7 @@ fn judge_allocation(draft: &mut Draft, command: &Command) -> Result<(), Refusal>
     Ok(())
 }
 
-fn held_by(draft: &Draft, agent: &User) -> Result<u64, Refusal> {
+fn held_by(draft: &Draft<'_>, agent: &User) -> Result<u64, Refusal> {
     let session = draft.open_session()?;
     if session.status == SessionStatus::Active && session.agent.as_ref() == Some(agent) {
         Ok(session.ordinal)
@@ -171,7 +191,7 @@ fn held_by(draft: &Draft, agent: &User) -> Result<u64, Refusal> {
     }
 }
 
-fn post(draft: &mut Draft, actor: &Actor, content: &Content, audience: Audience) -> Result<(), Refusal> {
+fn post(draft: &mut Draft<'_>, actor: &Actor, content: &Content, audience: Audience) -> Result<(), Refusal> {
     content.validate()?;
     let (by, by_name) = match actor {
         Actor::Worker => (None, None),
@@ -184,7 +204,13 @@ fn post(draft: &mut Draft, actor: &Actor, content: &Content, audience: Audience)
     Ok(())
 }
 
-fn may_post(draft: &mut Draft, user: &User, role: Role, content: &Content, audience: Audience) -> Result<(), Refusal> {
+fn may_post(
+    draft: &mut Draft<'_>,
+    user: &User,
+    role: Role,
+    content: &Content,
+    audience: Audience,
+) -> Result<(), Refusal> {
     may_say(role, content)?;
     if audience == Audience::Staff && user.kind != UserKind::Agent {
         return Err(Refusal::RoleMayNot);
@@ -207,20 +233,25 @@ fn may_say(role: Role, content: &Content) -> Result<(), Refusal> {
     if matches!(content, Content::System(_)) && !role.oversees() { Err(Refusal::RoleMayNot) } else { Ok(()) }
 }
 
-fn begin_session(draft: &mut Draft) -> Result<(), Refusal> {
+/// Once its visitor is linked, a conversation only finishes what is open in it: whoever uses that browser next must not go
+/// on where the person reads along.
+fn begin_session(draft: &mut Draft<'_>) -> Result<(), Refusal> {
+    if draft.state.linked_person().is_some() {
+        return Err(Refusal::Linked);
+    }
     let session = draft.state.session.as_ref().map_or(0, |session| session.ordinal) + 1;
     draft.push(Event::SessionOpened { session });
     queue(draft, session, QueueReason::Opened, draft.now)
 }
 
-fn queue(draft: &mut Draft, session: u64, reason: QueueReason, opened_at: At) -> Result<(), Refusal> {
+fn queue(draft: &mut Draft<'_>, session: u64, reason: QueueReason, opened_at: At) -> Result<(), Refusal> {
     let customer = draft.state.customer().cloned().ok_or(Refusal::WrongState)?;
     let name = draft.state.members.get(&customer).and_then(|member| member.name.clone());
     draft.push(Event::SessionQueued { session, reason, opened_at, customer, name });
     Ok(())
 }
 
-fn open_session(draft: &mut Draft, actor: &Actor) -> Result<(), Refusal> {
+fn open_session(draft: &mut Draft<'_>, actor: &Actor) -> Result<(), Refusal> {
     if draft.state.id.kind() != ConversationKind::Support {
         return Err(Refusal::WrongState);
     }
@@ -236,7 +267,7 @@ fn open_session(draft: &mut Draft, actor: &Actor) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn editable<'a>(draft: &'a Draft, actor: &Actor, seq: u64) -> Result<(&'a EditableMessage, User), Refusal> {
+fn editable<'a>(draft: &Draft<'a>, actor: &Actor, seq: u64) -> Result<(&'a EditableMessage, User), Refusal> {
     let Actor::User { user, role, .. } = actor else { return Err(Refusal::RoleMayNot) };
     let support = draft.state.id.kind() == ConversationKind::Support;
     let overseen = support && role.oversees();
@@ -246,7 +277,7 @@ fn editable<'a>(draft: &'a Draft, actor: &Actor, seq: u64) -> Result<(&'a Editab
     if seq == 0 || seq > draft.state.seq {
         return Err(Refusal::NoMessage);
     }
-    let message = draft.state.editable.iter().find(|message| message.seq == seq).ok_or(Refusal::TooLate)?;
+    let message = draft.base.editable.iter().find(|message| message.seq == seq).ok_or(Refusal::TooLate)?;
     if message.by.as_ref() != Some(user) && !role.oversees() {
         return Err(Refusal::NotTheAuthor);
     }
@@ -259,7 +290,7 @@ fn editable<'a>(draft: &'a Draft, actor: &Actor, seq: u64) -> Result<(&'a Editab
     Ok((message, user.clone()))
 }
 
-fn edit(draft: &mut Draft, actor: &Actor, seq: u64, content: &Content) -> Result<(), Refusal> {
+fn edit(draft: &mut Draft<'_>, actor: &Actor, seq: u64, content: &Content) -> Result<(), Refusal> {
     content.validate()?;
     if let Actor::User { role, .. } = actor {
         may_say(*role, content)?;
@@ -269,13 +300,13 @@ fn edit(draft: &mut Draft, actor: &Actor, seq: u64, content: &Content) -> Result
     Ok(())
 }
 
-fn recall(draft: &mut Draft, actor: &Actor, seq: u64) -> Result<(), Refusal> {
+fn recall(draft: &mut Draft<'_>, actor: &Actor, seq: u64) -> Result<(), Refusal> {
     let (_, by) = editable(draft, actor, seq)?;
     draft.push(Event::Recalled { message: seq, by });
     Ok(())
 }
 
-fn mark(draft: &mut Draft, actor: &Actor, read: Option<u64>, delivered: Option<u64>) -> Result<(), Refusal> {
+fn mark(draft: &mut Draft<'_>, actor: &Actor, read: Option<u64>, delivered: Option<u64>) -> Result<(), Refusal> {
     let user = actor.user().ok_or(Refusal::RoleMayNot)?;
     let head = draft.state.seq;
     let member = draft.state.members.get(user).filter(|member| member.is_active()).ok_or(Refusal::NotAMember)?;
@@ -287,7 +318,7 @@ fn mark(draft: &mut Draft, actor: &Actor, read: Option<u64>, delivered: Option<u
     Ok(())
 }
 
-fn add_member(draft: &mut Draft, actor: &Actor, user: &User) -> Result<(), Refusal> {
+fn add_member(draft: &mut Draft<'_>, actor: &Actor, user: &User) -> Result<(), Refusal> {
     let Actor::User { user: by, role, .. } = actor else { return Err(Refusal::RoleMayNot) };
     if draft.state.id.kind() != ConversationKind::Room || by.kind != UserKind::Agent {
         return Err(Refusal::RoleMayNot);
@@ -305,7 +336,7 @@ fn add_member(draft: &mut Draft, actor: &Actor, user: &User) -> Result<(), Refus
     Ok(())
 }
 
-fn remove_member(draft: &mut Draft, actor: &Actor, user: &User) -> Result<(), Refusal> {
+fn remove_member(draft: &mut Draft<'_>, actor: &Actor, user: &User) -> Result<(), Refusal> {
     let Actor::User { user: by, role, .. } = actor else { return Err(Refusal::RoleMayNot) };
     if draft.state.id.kind() != ConversationKind::Room || (by != user && !role.oversees()) {
         return Err(Refusal::RoleMayNot);
@@ -317,7 +348,23 @@ fn remove_member(draft: &mut Draft, actor: &Actor, user: &User) -> Result<(), Re
     Ok(())
 }
 
-fn end_session(draft: &mut Draft, actor: &Actor, reason: Option<&str>) -> Result<(), Refusal> {
+/// Only the visitor whose conversation it is can be linked, to one person for good; saying it again changes nothing.
+fn link(draft: &mut Draft<'_>, actor: &Actor, person: &User) -> Result<(), Refusal> {
+    let visitor = actor.user().filter(|user| draft.state.is_support_of(user)).ok_or(Refusal::RoleMayNot)?;
+    if visitor.kind != UserKind::Customer || person.kind != UserKind::Customer || person == visitor {
+        return Err(Refusal::RoleMayNot);
+    }
+    match draft.state.linked_person() {
+        Some(linked) if linked == person => Ok(()),
+        Some(_) => Err(Refusal::LinkedToAnother),
+        None => {
+            draft.push(Event::MemberAdded { user: person.clone() });
+            Ok(())
+        }
+    }
+}
+
+fn end_session(draft: &mut Draft<'_>, actor: &Actor, reason: Option<&str>) -> Result<(), Refusal> {
     if let Some(reason) = reason {
         check_text(reason, REASON_CHARS)?;
     }
@@ -332,7 +379,7 @@ fn end_session(draft: &mut Draft, actor: &Actor, reason: Option<&str>) -> Result
     Ok(())
 }
 
-fn rate(draft: &mut Draft, actor: &Actor, ordinal: u64, score: u8, comment: Option<&str>) -> Result<(), Refusal> {
+fn rate(draft: &mut Draft<'_>, actor: &Actor, ordinal: u64, score: u8, comment: Option<&str>) -> Result<(), Refusal> {
     if !(1..=5).contains(&score) {
         return Err(Refusal::BadField);
     }

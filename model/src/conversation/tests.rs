@@ -1,10 +1,12 @@
 //! What conversations decide. [`Talk`] is one conversation with what an owner remembers of its commands.
 
 mod dedup;
+mod linking;
 mod members;
 mod messages;
 mod properties;
 mod sessions;
+mod strangers;
 
 use std::collections::HashMap;
 

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -22,6 +23,10 @@ use crate::transport::{Position, StreamReader, StreamRecord, TransportError};
 const BATCH_RECORDS: usize = 512;
 /// How many bytes of a file one read takes, unless a single record is larger.
 const BATCH_BYTES: usize = 1024 * 1024;
+
+/// A process that is out of file descriptors gets one soon, or something else is wrong.
+const OUT_OF_FILES_FOR: Duration = Duration::from_secs(10);
+const OUT_OF_FILES_PAUSE: Duration = Duration::from_millis(20);
 
 /// Follows one stream.
 pub(super) struct Reader {
@@ -81,6 +86,7 @@ pub(super) async fn fetch(
 
 /// Reads from files, and looks again if a purge or a new segment came in between.
 fn read_files(dir: &Path, stream: &Stream, from: Position, max: usize) -> Result<Vec<StreamRecord>, TransportError> {
+    let out_of_files_since = Instant::now();
     loop {
         let (segment, position, read) = match stream.locate(from, max) {
             Located::NotYet => return Ok(Vec::new()),
@@ -94,9 +100,19 @@ fn read_files(dir: &Path, stream: &Stream, from: Position, max: usize) -> Result
         match read.and_then(|places| read_span(dir, segment, &places).map(|span| (places, span))) {
             Ok((places, span)) => return parse_span(dir, stream, segment, position, &places, span),
             Err(_) if stream.info().first > position => {}
+            Err(error) if is_out_of_files(&error) && out_of_files_since.elapsed() < OUT_OF_FILES_FOR => {
+                std::thread::sleep(OUT_OF_FILES_PAUSE);
+            }
             Err(error) => return Err(unreadable(stream, position, error)),
         }
     }
+}
+
+/// The process or the system has no file descriptor left; others are given back all the time.
+fn is_out_of_files(error: &io::Error) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
 }
 
 fn unreadable(stream: &Stream, position: Position, error: io::Error) -> TransportError {

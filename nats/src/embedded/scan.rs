@@ -7,26 +7,26 @@ use crate::transport::{Position, TransportError};
 
 /// Where one record lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) stream: u32,
-    pub(super) position: Position,
-    pub(super) offset: u32,
-    pub(super) len: u32,
+pub(crate) struct Found {
+    pub(crate) stream: u32,
+    pub(crate) position: Position,
+    pub(crate) offset: u32,
+    pub(crate) len: u32,
 }
 
 /// What a segment holds.
 #[derive(Debug)]
-pub(super) struct Scan {
-    pub(super) records: Vec<Found>,
+pub(crate) struct Scan {
+    pub(crate) records: Vec<Found>,
     /// Where the valid records end; what follows is a torn last group.
-    pub(super) end: usize,
+    pub(crate) end: usize,
 }
 
 /// Reads the segment `number` whose content is `bytes`.
 ///
 /// # Errors
 /// [`TransportError::Corrupt`] if damaged bytes stand before records of a later sync.
-pub(super) fn scan(file: &Path, number: u64, bytes: &[u8]) -> Result<Scan, TransportError> {
+pub(crate) fn scan(file: &Path, number: u64, bytes: &[u8]) -> Result<Scan, TransportError> {
     let header = segment_header(number);
     if bytes.len() < SEGMENT_HEADER || bytes[..SEGMENT_HEADER] != header {
         return match later_record(bytes, 0) {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::catalog::{Catalog, Entry};
@@ -53,6 +54,8 @@ pub(super) struct Writer {
     repeated: Vec<(Append, Position)>,
     /// Set once what is on disk is not known any more.
     failed: Option<Cause>,
+    /// Why the last group was not stored.
+    trouble: Arc<Mutex<Option<&'static str>>>,
     /// Held until the thread ends.
     _lock: File,
 }
@@ -68,8 +71,14 @@ impl Writer {
             placed: Vec::new(),
             repeated: Vec::new(),
             failed: None,
+            trouble: Arc::default(),
             _lock: lock,
         }
+    }
+
+    /// Why the last group was not stored, to be looked at while the thread works.
+    pub(super) fn trouble(&self) -> Arc<Mutex<Option<&'static str>>> {
+        self.trouble.clone()
     }
 
     /// Works until the queue is closed.
@@ -151,8 +160,21 @@ impl Writer {
             return;
         }
         match self.store_group() {
-            Ok(start) => self.accept(start),
-            Err(error) => self.reject(&error),
+            Ok(start) => {
+                if self.trouble.lock().take().is_some() {
+                    tracing::info!(dir = %self.settings.dir.display(), "the log is written again");
+                }
+                self.accept(start);
+            }
+            Err(error) => {
+                let trouble = if self.failed.is_some() { TAKES_NO_MORE } else { trouble_of(&error) };
+                // Said once; owners try again until it works.
+                if self.trouble.lock().replace(trouble) != Some(trouble) {
+                    let (dir, error) = (self.settings.dir.display(), &error as &dyn std::error::Error);
+                    tracing::error!(%dir, error, "the log was not written: {trouble}");
+                }
+                self.reject(&error);
+            }
         }
         self.group.clear();
         self.group.shrink_to(GROUP_BYTES);
@@ -285,6 +307,20 @@ impl Writer {
         self.segments.forget(stream);
         self.segments.delete_purged(&self.settings.dir, &self.catalog);
         Ok(())
+    }
+}
+
+const TAKES_NO_MORE: &str = "its disk failed, and it takes nothing until kefu is started again";
+
+/// An error of writing, for those who ask how the log is.
+fn trouble_of(error: &TransportError) -> &'static str {
+    let TransportError::Unavailable { source } = error else { return "it cannot be written" };
+    match source.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge) => {
+            "its disk is full"
+        }
+        Some(io::ErrorKind::ReadOnlyFilesystem) => "its disk is read-only",
+        _ => "it cannot be written",
     }
 }
 

@@ -12,9 +12,10 @@ use super::reader::ReadError;
 use super::tail::Tail;
 use crate::broker::{Broker, LogName};
 use crate::payload::{self, RecordWire};
-use crate::transport::TransportError;
+use crate::transport::{StreamRecord, TransportError};
 
-/// Records that are read again at most.
+/// Records that are read again at first, and at most.
+const RECORDS_FIRST: u64 = 32;
 const RECORDS: u64 = 1_000;
 /// How long reading them may take; without them clients load history.
 const WITHIN: Duration = Duration::from_secs(2);
@@ -49,13 +50,12 @@ async fn read<D: Domain>(
     end: LogCursor,
     keep_bytes: usize,
 ) -> Result<Option<Tail<D::Id, D::Outcome>>, ReadError> {
-    let transport = |source: TransportError| ReadError::Transport { log, source };
-    let from = broker.log_info(log).await.map_err(transport)?.first.max(end.position.saturating_sub(RECORDS));
-    let mut reader = broker.read_log(log, from).await.map_err(transport)?;
+    let records = last_records(broker, log, end.position, keep_bytes)
+        .await
+        .map_err(|source| ReadError::Transport { log, source })?;
     let mut tail: Option<Tail<D::Id, D::Outcome>> = None;
     let mut cursor: Option<LogCursor> = None;
-    loop {
-        let record = reader.next().await.map_err(transport)?;
+    for record in &records {
         let position = record.position;
         let failed = |source| ReadError::Payload { log, position, source };
         let wire: RecordWire = payload::decode(&record.payload).map_err(failed)?;
@@ -64,19 +64,44 @@ async fn read<D: Domain>(
         if let (Standing::Counts, RecordWire::Batch(.., outcomes)) = (cursor.admit(position, wire.stamp()), wire) {
             let mut logged = Vec::with_capacity(outcomes.len());
             for bytes in outcomes {
-                let outcome = domain.decode_outcome(&bytes).map_err(failed)?;
-                let bytes = Bytes::from(bytes.into_vec());
+                let outcome = domain.decode_outcome(bytes).map_err(failed)?;
+                let bytes = Bytes::copy_from_slice(bytes);
                 logged.push((domain.outcome_id(&outcome), Arc::new(Logged { outcome, bytes })));
             }
             tail.push(position, logged);
             tail.trim(position, keep_bytes);
         }
-        if position >= end.position {
-            break;
-        }
     }
     // Where a reader comes out at the checkpoint's own numbers, it has told what counts from what does not.
     Ok(tail.filter(|_| cursor == Some(end)))
+}
+
+/// The last records up to `end`: at least `keep_bytes`, unless there are no more of them or they are too many. Records differ
+/// in size by orders of magnitude, so a few are read first, and more when they were small.
+async fn last_records(
+    broker: &Broker,
+    log: LogName,
+    end: u64,
+    keep_bytes: usize,
+) -> Result<Vec<StreamRecord>, TransportError> {
+    let first = broker.log_info(log).await?.first;
+    if first > end {
+        return Ok(Vec::new());
+    }
+    let mut many = RECORDS_FIRST;
+    loop {
+        let from = first.max(end.saturating_sub(many - 1));
+        let mut reader = broker.read_log(log, from).await?;
+        let mut records: Vec<StreamRecord> = Vec::new();
+        while records.last().is_none_or(|record| record.position < end) {
+            records.push(reader.next().await?);
+        }
+        let bytes: usize = records.iter().map(|record| record.payload.len()).sum();
+        if bytes >= keep_bytes || from == first || many >= RECORDS {
+            return Ok(records);
+        }
+        many = (many * 4).min(RECORDS);
+    }
 }
 
 /// Where a reader stands before the first record it reads. A claim needs nothing before it; a batch is taken for the next one

@@ -50,7 +50,7 @@ impl Default for Limits {
             in_flight_records: 2,
             record_outcomes: 2_000,
             record_bytes: 512 * 1024,
-            tail_bytes: 4 * 1024 * 1024,
+            tail_bytes: 1024 * 1024,
             tail_max_bytes: 512 * 1024 * 1024,
             waiting_commands: 20_000,
             loading_commands: 1_024,
@@ -211,7 +211,7 @@ pub struct Owner<D: Domain> {
     in_position: u64,
     intake: Intake,
     pipeline: Pipeline<D>,
-    hot: HashMap<D::Id, Hot<D::State>>,
+    hot: HashMap<D::Id, Box<Hot<D::State>>>,
     loading: HashMap<D::Id, Loading<D>>,
     tail: Tail<D::Id, D::Outcome>,
     checkpoint: u64,
@@ -412,6 +412,7 @@ impl<D: Domain> Owner<D> {
             let needed = hot.pending > 0 || hot.position > checkpoint;
             needed || !(crowded || now.millis_since(hot.used_at) > idle_ms)
         });
+        self.hot.shrink_to(self.hot.len() * 2);
     }
 
     fn claimed(&mut self, position: u64, worker: String, nonce: u64) -> Result<(), Lost> {
@@ -429,7 +430,7 @@ impl<D: Domain> Owner<D> {
     }
 
     /// Another owner's record that counts, read before our claim.
-    fn recover(&mut self, position: u64, outcomes: &[serde_bytes::ByteBuf]) -> Result<(), Lost> {
+    fn recover(&mut self, position: u64, outcomes: &[&serde_bytes::Bytes]) -> Result<(), Lost> {
         let mut logged = Vec::with_capacity(outcomes.len());
         for bytes in outcomes {
             let outcome = self.domain.decode_outcome(bytes).map_err(|source| Lost::Unreadable { position, source })?;

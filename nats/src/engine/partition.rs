@@ -79,6 +79,8 @@ pub const TICK: Duration = Duration::from_millis(100);
 const EVICT_EVERY_TICKS: u32 = 50;
 const LOAD_RETRY: Duration = Duration::from_millis(200);
 const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
+/// What is read again at a claim is this part of what a tail keeps: a start is not to be late for it.
+const BACKFILL_SHARE: usize = 4;
 /// Loads under way at a time.
 const LOADS: usize = 256;
 
@@ -220,7 +222,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         let log_reader = broker.read_log(log, start.cursor.position + 1).await.map_err(failed)?;
         let own = host.take_inbox();
         let last_at = last_time(&broker, log, &*domain, start.cursor.position).await?;
-        let tail = backfill(&broker, log, &*domain, start.cursor, limits.tail_bytes).await?;
+        let tail = backfill(&broker, log, &*domain, start.cursor, limits.tail_bytes / BACKFILL_SHARE).await?;
         let owner = Owner::claim(domain.clone(), limits, worker, rand::random(), start.cursor, last_at).with_tail(tail);
         Ok(Self {
             broker,
@@ -298,7 +300,8 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
             }
             Input::Appended((ordinal, result)) => {
                 if let Err(error) = &result {
-                    tracing::warn!(%log, ordinal, error = %error, "an append failed; the log is claimed again");
+                    let error = error as &dyn std::error::Error;
+                    tracing::warn!(%log, ordinal, error, "an append failed; the log is claimed again");
                 }
                 self.owner.appended(ordinal, result.ok(), now).map_err(lost)?;
             }
@@ -334,12 +337,12 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         };
         match payload::decode::<EnvelopeWire>(&record.payload) {
             Ok(envelope) => {
-                let peer: Arc<str> = envelope.from.into();
+                let peer: Arc<str> = envelope.from.as_ref().into();
                 let commands = envelope
                     .items
                     .into_iter()
                     .map(|(token, bytes)| {
-                        (Route::Peer { peer: peer.clone(), token }, self.domain.decode_command(&bytes))
+                        (Route::Peer { peer: peer.clone(), token }, self.domain.decode_command(bytes))
                     })
                     .collect();
                 self.owner.envelope(record.position, commands, now);

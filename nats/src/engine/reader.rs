@@ -12,6 +12,17 @@ use crate::codec;
 use crate::payload::{self, PayloadError, RecordWire};
 use crate::transport::{StreamReader, TransportError};
 
+/// How much a reader takes at once: rows written once for many records cost once.
+#[derive(Debug, Clone, Copy)]
+pub struct Gather {
+    /// A log that has been quiet for so long is not waited for.
+    pub quiet: Duration,
+    /// How long one that is busy is gathered from.
+    pub at_most: Duration,
+    /// Outcomes that are enough.
+    pub outcomes: usize,
+}
+
 /// A record that counts.
 #[derive(Debug)]
 pub struct ReadRecord {
@@ -129,7 +140,9 @@ impl LogReader {
             }
             let outcomes = match wire {
                 RecordWire::Claim(..) => Vec::new(),
-                RecordWire::Batch(.., outcomes) => outcomes.into_iter().map(|bytes| bytes.into_vec().into()).collect(),
+                RecordWire::Batch(.., outcomes) => {
+                    outcomes.into_iter().map(|bytes| record.payload.slice_ref(bytes)).collect()
+                }
             };
             return Ok(ReadRecord { cursor: self.cursor, outcomes });
         }
@@ -137,19 +150,19 @@ impl LogReader {
 }
 
 impl LogReader {
-    /// The next records that count: waits for one, then takes what comes within `gather`, up to `max_outcomes`. What a
-    /// dropped call has taken is lost to this reader.
+    /// The next records that count: waits for one, then takes what follows it. What a dropped call has taken is lost to
+    /// this reader.
     ///
     /// # Errors
     /// All errors are final.
-    pub async fn next_window(&mut self, gather: Duration, max_outcomes: usize) -> Result<Vec<ReadRecord>, ReadError> {
+    pub async fn next_window(&mut self, gather: &Gather) -> Result<Vec<ReadRecord>, ReadError> {
         let first = self.next().await?;
         let mut outcomes = first.outcomes.len();
         let mut records = vec![first];
-        let deadline = tokio::time::Instant::now() + gather;
-        while outcomes < max_outcomes
-            && let Ok(record) = tokio::time::timeout_at(deadline, self.next()).await
-        {
+        let end = tokio::time::Instant::now() + gather.at_most;
+        while outcomes < gather.outcomes {
+            let quiet = tokio::time::Instant::now() + gather.quiet;
+            let Ok(record) = tokio::time::timeout_at(end.min(quiet), self.next()).await else { break };
             let record = record?;
             outcomes += record.outcomes.len();
             records.push(record);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::domain::Logged;
 
-/// Outcomes since the archiver's checkpoint and at least the last few MiB, by aggregate.
+/// Outcomes since the archiver's checkpoint and at least the last MiB, by aggregate.
 #[derive(Debug)]
 pub struct Tail<I, O> {
     records: VecDeque<TailRecord<I>>,

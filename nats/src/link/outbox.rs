@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kefu_model::Refusal;
-use serde_bytes::ByteBuf;
 use tokio::time::Instant;
 
 use crate::payload::{self, AnswerWire, EnvelopeWire};
@@ -60,10 +59,11 @@ impl Outbox {
                 break;
             }
             pending.sent_at = Some(now);
-            items.push((*token, ByteBuf::from(pending.command.to_vec())));
+            items.push((*token, pending.command.clone()));
             self.unsent.pop_front();
         }
-        (!items.is_empty()).then(|| payload::encode(&EnvelopeWire { from: self.edge.clone(), items }))
+        let items: Vec<_> = items.iter().map(|(token, command)| (*token, serde_bytes::Bytes::new(command))).collect();
+        (!items.is_empty()).then(|| payload::encode(&EnvelopeWire { from: self.edge.as_str().into(), items }))
     }
 
     pub(super) fn answer(&mut self, token: u64, answer: AnswerWire) {

@@ -7,56 +7,77 @@ use serde::{Deserialize, Serialize};
 
 use super::PayloadError;
 use super::content::ContentWire;
-use super::ids::{ConversationWire, HashWire, IdentityWire, UserWire, name, name_text, tenant};
+use super::ids::{BorrowedUserWire, ConversationWire, HashWire, IdentityWire, TextWire, name, name_text, tenant};
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct CommandWire {
-    tenant: String,
+pub(crate) struct CommandWire<'a> {
+    #[serde(borrow)]
+    tenant: TextWire<'a>,
     conversation: ConversationWire,
-    actor: Option<ActorWire>,
-    identity: Option<IdentityWire>,
+    #[serde(borrow)]
+    actor: Option<ActorWire<'a>>,
+    #[serde(borrow)]
+    identity: Option<IdentityWire<'a>>,
     hash: HashWire,
-    parties: Option<PartiesWire>,
-    body: BodyWire,
+    #[serde(borrow)]
+    parties: Option<PartiesWire<'a>>,
+    #[serde(borrow)]
+    body: BodyWire<'a>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct ActorWire(UserWire, String, Option<String>);
+struct ActorWire<'a>(
+    #[serde(borrow)] BorrowedUserWire<'a>,
+    #[serde(borrow)] TextWire<'a>,
+    #[serde(borrow)] Option<TextWire<'a>>,
+);
 
 #[derive(Debug, Serialize, Deserialize)]
-enum PartiesWire {
+enum PartiesWire<'a> {
     #[serde(rename = "s")]
-    Support(UserWire, Option<String>),
+    Support(#[serde(borrow)] BorrowedUserWire<'a>, #[serde(borrow)] Option<TextWire<'a>>),
     #[serde(rename = "d")]
-    Direct(UserWire, UserWire),
+    Direct(#[serde(borrow)] BorrowedUserWire<'a>, #[serde(borrow)] BorrowedUserWire<'a>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum BodyWire {
+enum BodyWire<'a> {
     #[serde(rename = "m")]
-    Message(ContentWire, bool),
+    Message(#[serde(borrow)] ContentWire<'a>, bool),
     #[serde(rename = "e")]
-    Edit(u64, ContentWire),
+    Edit(u64, #[serde(borrow)] ContentWire<'a>),
     #[serde(rename = "r")]
     Recall(u64),
     #[serde(rename = "k")]
     Mark(Option<u64>, Option<u64>),
     #[serde(rename = "am")]
-    AddMember(UserWire),
+    AddMember(#[serde(borrow)] BorrowedUserWire<'a>),
     #[serde(rename = "rm")]
-    RemoveMember(UserWire),
+    RemoveMember(#[serde(borrow)] BorrowedUserWire<'a>),
+    #[serde(rename = "l")]
+    Link(#[serde(borrow)] BorrowedUserWire<'a>),
     #[serde(rename = "so")]
     OpenSession,
     #[serde(rename = "sa")]
-    Assign(UserWire, Option<String>, u64, String),
+    Assign(
+        #[serde(borrow)] BorrowedUserWire<'a>,
+        #[serde(borrow)] Option<TextWire<'a>>,
+        u64,
+        #[serde(borrow)] TextWire<'a>,
+    ),
     #[serde(rename = "st")]
-    Transfer(UserWire, UserWire, Option<String>, String),
+    Transfer(
+        #[serde(borrow)] BorrowedUserWire<'a>,
+        #[serde(borrow)] BorrowedUserWire<'a>,
+        #[serde(borrow)] Option<TextWire<'a>>,
+        #[serde(borrow)] TextWire<'a>,
+    ),
     #[serde(rename = "sq")]
-    Requeue(UserWire, String),
+    Requeue(#[serde(borrow)] BorrowedUserWire<'a>, #[serde(borrow)] TextWire<'a>),
     #[serde(rename = "se")]
-    EndSession(Option<String>),
+    EndSession(#[serde(borrow)] Option<TextWire<'a>>),
     #[serde(rename = "sr")]
-    Rate(u64, u8, Option<String>),
+    Rate(u64, u8, #[serde(borrow)] Option<TextWire<'a>>),
 }
 
 pub(super) fn queue_reason(text: &str) -> Result<QueueReason, PayloadError> {
@@ -70,16 +91,16 @@ pub(super) fn audience(staff: bool) -> Audience {
     if staff { Audience::Staff } else { Audience::All }
 }
 
-impl From<&Command> for CommandWire {
-    fn from(command: &Command) -> Self {
+impl<'a> From<&'a Command> for CommandWire<'a> {
+    fn from(command: &'a Command) -> Self {
         let actor = match &command.actor {
             Actor::Worker => None,
             Actor::User { user, role, name } => {
-                Some(ActorWire(user.into(), role.as_str().to_owned(), name_text(name.as_ref())))
+                Some(ActorWire(user.into(), role.as_str().into(), name_text(name.as_ref())))
             }
         };
         Self {
-            tenant: command.tenant.as_str().to_owned(),
+            tenant: command.tenant.as_str().into(),
             conversation: command.conversation.into(),
             actor,
             identity: command.identity.as_ref().map(IdentityWire::from),
@@ -90,8 +111,8 @@ impl From<&Command> for CommandWire {
     }
 }
 
-impl From<&Parties> for PartiesWire {
-    fn from(parties: &Parties) -> Self {
+impl<'a> From<&'a Parties> for PartiesWire<'a> {
+    fn from(parties: &'a Parties) -> Self {
         match parties {
             Parties::Support { customer, name } => Self::Support(customer.into(), name_text(name.as_ref())),
             Parties::Direct(a, b) => Self::Direct(a.into(), b.into()),
@@ -99,8 +120,8 @@ impl From<&Parties> for PartiesWire {
     }
 }
 
-impl From<&Body> for BodyWire {
-    fn from(body: &Body) -> Self {
+impl<'a> From<&'a Body> for BodyWire<'a> {
+    fn from(body: &'a Body) -> Self {
         match body {
             Body::Message { content, audience } => Self::Message(content.into(), *audience == Audience::Staff),
             Body::Edit { seq, content } => Self::Edit(*seq, content.into()),
@@ -108,33 +129,36 @@ impl From<&Body> for BodyWire {
             Body::Mark { read, delivered } => Self::Mark(*read, *delivered),
             Body::AddMember { user } => Self::AddMember(user.into()),
             Body::RemoveMember { user } => Self::RemoveMember(user.into()),
+            Body::Link { person } => Self::Link(person.into()),
             Body::OpenSession => Self::OpenSession,
             Body::Assign { agent, name, queued_rev, reason } => {
-                Self::Assign(agent.into(), name_text(name.as_ref()), *queued_rev, reason.clone())
+                Self::Assign(agent.into(), name_text(name.as_ref()), *queued_rev, reason.as_str().into())
             }
             Body::Transfer { from, agent, name, reason } => {
-                Self::Transfer(from.into(), agent.into(), name_text(name.as_ref()), reason.clone())
+                Self::Transfer(from.into(), agent.into(), name_text(name.as_ref()), reason.as_str().into())
             }
-            Body::Requeue { from, reason } => Self::Requeue(from.into(), reason.as_str().to_owned()),
-            Body::EndSession { reason } => Self::EndSession(reason.clone()),
-            Body::Rate { session, score, comment } => Self::Rate(*session, *score, comment.clone()),
+            Body::Requeue { from, reason } => Self::Requeue(from.into(), reason.as_str().into()),
+            Body::EndSession { reason } => Self::EndSession(reason.as_deref().map(TextWire::from)),
+            Body::Rate { session, score, comment } => {
+                Self::Rate(*session, *score, comment.as_deref().map(TextWire::from))
+            }
         }
     }
 }
 
-impl TryFrom<CommandWire> for Command {
+impl TryFrom<CommandWire<'_>> for Command {
     type Error = PayloadError;
-    fn try_from(wire: CommandWire) -> Result<Self, PayloadError> {
+    fn try_from(wire: CommandWire<'_>) -> Result<Self, PayloadError> {
         let actor = match wire.actor {
             None => Actor::Worker,
             Some(ActorWire(user, role, text)) => Actor::User {
                 user: user.try_into()?,
-                role: Role::parse(&role).ok_or(PayloadError::Unknown("role"))?,
-                name: name(text.as_deref())?,
+                role: Role::parse(role.as_str()).ok_or(PayloadError::Unknown("role"))?,
+                name: name(text)?,
             },
         };
         Ok(Self {
-            tenant: tenant(&wire.tenant)?,
+            tenant: tenant(wire.tenant.as_str())?,
             conversation: wire.conversation.try_into()?,
             actor,
             identity: wire.identity.map(TryInto::try_into).transpose()?,
@@ -145,21 +169,19 @@ impl TryFrom<CommandWire> for Command {
     }
 }
 
-impl TryFrom<PartiesWire> for Parties {
+impl TryFrom<PartiesWire<'_>> for Parties {
     type Error = PayloadError;
-    fn try_from(wire: PartiesWire) -> Result<Self, PayloadError> {
+    fn try_from(wire: PartiesWire<'_>) -> Result<Self, PayloadError> {
         Ok(match wire {
-            PartiesWire::Support(customer, text) => {
-                Self::Support { customer: customer.try_into()?, name: name(text.as_deref())? }
-            }
+            PartiesWire::Support(customer, text) => Self::Support { customer: customer.try_into()?, name: name(text)? },
             PartiesWire::Direct(a, b) => Self::Direct(a.try_into()?, b.try_into()?),
         })
     }
 }
 
-impl TryFrom<BodyWire> for Body {
+impl TryFrom<BodyWire<'_>> for Body {
     type Error = PayloadError;
-    fn try_from(wire: BodyWire) -> Result<Self, PayloadError> {
+    fn try_from(wire: BodyWire<'_>) -> Result<Self, PayloadError> {
         Ok(match wire {
             BodyWire::Message(content, staff) => Self::Message { content: content.into(), audience: audience(staff) },
             BodyWire::Edit(seq, content) => Self::Edit { seq, content: content.into() },
@@ -167,19 +189,24 @@ impl TryFrom<BodyWire> for Body {
             BodyWire::Mark(read, delivered) => Self::Mark { read, delivered },
             BodyWire::AddMember(user) => Self::AddMember { user: user.try_into()? },
             BodyWire::RemoveMember(user) => Self::RemoveMember { user: user.try_into()? },
+            BodyWire::Link(person) => Self::Link { person: person.try_into()? },
             BodyWire::OpenSession => Self::OpenSession,
             BodyWire::Assign(agent, text, queued_rev, reason) => {
-                Self::Assign { agent: agent.try_into()?, name: name(text.as_deref())?, queued_rev, reason }
+                Self::Assign { agent: agent.try_into()?, name: name(text)?, queued_rev, reason: reason.into_string() }
             }
             BodyWire::Transfer(from, agent, text, reason) => Self::Transfer {
                 from: from.try_into()?,
                 agent: agent.try_into()?,
-                name: name(text.as_deref())?,
-                reason,
+                name: name(text)?,
+                reason: reason.into_string(),
             },
-            BodyWire::Requeue(from, reason) => Self::Requeue { from: from.try_into()?, reason: queue_reason(&reason)? },
-            BodyWire::EndSession(reason) => Self::EndSession { reason },
-            BodyWire::Rate(session, score, comment) => Self::Rate { session, score, comment },
+            BodyWire::Requeue(from, reason) => {
+                Self::Requeue { from: from.try_into()?, reason: queue_reason(reason.as_str())? }
+            }
+            BodyWire::EndSession(reason) => Self::EndSession { reason: reason.map(TextWire::into_string) },
+            BodyWire::Rate(session, score, comment) => {
+                Self::Rate { session, score, comment: comment.map(TextWire::into_string) }
+            }
         })
     }
 }

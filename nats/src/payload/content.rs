@@ -3,10 +3,12 @@
 use kefu_model::content::{Attachment, Card, Content};
 use serde::{Deserialize, Serialize};
 
+use super::ids::TextWire;
+
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum ContentWire {
+pub(crate) enum ContentWire<'a> {
     #[serde(rename = "t")]
-    Text(String),
+    Text(#[serde(borrow)] TextWire<'a>),
     #[serde(rename = "i")]
     Image(AttachmentWire),
     #[serde(rename = "f")]
@@ -18,7 +20,7 @@ pub(crate) enum ContentWire {
     #[serde(rename = "c")]
     Card(CardWire),
     #[serde(rename = "s")]
-    System(String),
+    System(#[serde(borrow)] TextWire<'a>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,11 +57,11 @@ impl From<AttachmentWire> for Attachment {
     }
 }
 
-impl From<&Content> for ContentWire {
-    fn from(content: &Content) -> Self {
+impl<'a> From<&'a Content> for ContentWire<'a> {
+    fn from(content: &'a Content) -> Self {
         match content {
-            Content::Text(text) => Self::Text(text.clone()),
-            Content::System(text) => Self::System(text.clone()),
+            Content::Text(text) => Self::Text(text.as_str().into()),
+            Content::System(text) => Self::System(text.as_str().into()),
             Content::Image(file) => Self::Image(file.into()),
             Content::File(file) => Self::File(file.into()),
             Content::Audio(file) => Self::Audio(file.into()),
@@ -72,11 +74,11 @@ impl From<&Content> for ContentWire {
     }
 }
 
-impl From<ContentWire> for Content {
-    fn from(wire: ContentWire) -> Self {
+impl From<ContentWire<'_>> for Content {
+    fn from(wire: ContentWire<'_>) -> Self {
         match wire {
-            ContentWire::Text(text) => Self::Text(text),
-            ContentWire::System(text) => Self::System(text),
+            ContentWire::Text(text) => Self::Text(text.into_string()),
+            ContentWire::System(text) => Self::System(text.into_string()),
             ContentWire::Image(file) => Self::Image(file.into()),
             ContentWire::File(file) => Self::File(file.into()),
             ContentWire::Audio(file) => Self::Audio(file.into()),

@@ -8,14 +8,16 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::PayloadError;
-use super::ids::{ConversationWire, refusal};
+use super::ids::{ConversationWire, TextWire, refusal};
 use super::snapshot::SnapshotWire;
 
 /// Commands of one partition, from one sender.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct EnvelopeWire {
-    pub(crate) from: String,
-    pub(crate) items: Vec<(u64, ByteBuf)>,
+pub(crate) struct EnvelopeWire<'a> {
+    #[serde(borrow)]
+    pub(crate) from: TextWire<'a>,
+    #[serde(borrow)]
+    pub(crate) items: Vec<(u64, &'a serde_bytes::Bytes)>,
 }
 
 /// An attach or detach of an edge.

@@ -1,6 +1,7 @@
 //! Notices on the wire.
 
 use kefu_model::allocation::{AgentStatus, QueuePlace};
+use kefu_model::ids::UserId;
 use serde::{Deserialize, Serialize};
 
 use super::PayloadError;
@@ -19,6 +20,8 @@ enum FactWire {
     Typing(ConversationWire, UserWire, bool, Option<String>, String),
     #[serde(rename = "p")]
     Presence(UserWire, String),
+    #[serde(rename = "c")]
+    Customers(Vec<String>, Vec<String>),
     #[serde(rename = "a")]
     Added(UserWire, ConversationWire),
     #[serde(rename = "q")]
@@ -38,6 +41,9 @@ impl From<&Notice> for NoticeWire {
             ),
             Notice::Presence { tenant, user, status } => {
                 (tenant, FactWire::Presence(user.into(), status.as_str().to_owned()))
+            }
+            Notice::Customers { tenant, online, offline } => {
+                (tenant, FactWire::Customers(texts(online), texts(offline)))
             }
             Notice::Added { tenant, user, conversation } => {
                 (tenant, FactWire::Added(user.into(), (*conversation).into()))
@@ -74,6 +80,9 @@ impl TryFrom<NoticeWire> for Notice {
                 user: user.try_into()?,
                 status: AgentStatus::parse(&status).ok_or(PayloadError::Unknown("agent status"))?,
             },
+            FactWire::Customers(online, offline) => {
+                Self::Customers { tenant, online: ids(&online)?, offline: ids(&offline)? }
+            }
             FactWire::Added(user, conversation) => {
                 Self::Added { tenant, user: user.try_into()?, conversation: conversation.try_into()? }
             }
@@ -91,4 +100,12 @@ impl TryFrom<NoticeWire> for Notice {
             }
         })
     }
+}
+
+fn texts(ids: &[UserId]) -> Vec<String> {
+    ids.iter().map(|id| id.as_str().to_owned()).collect()
+}
+
+fn ids(texts: &[String]) -> Result<Vec<UserId>, PayloadError> {
+    texts.iter().map(|text| Ok(UserId::new(text)?)).collect()
 }

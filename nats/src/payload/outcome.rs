@@ -7,59 +7,86 @@ use serde::{Deserialize, Serialize};
 use super::PayloadError;
 use super::command::{audience, queue_reason};
 use super::content::ContentWire;
-use super::ids::{ConversationWire, HashWire, IdentityWire, UserWire, name, name_text, refusal, tenant};
+use super::ids::{
+    BorrowedUserWire, ConversationWire, HashWire, IdentityWire, TextWire, UserWire, name, name_text, refusal, tenant,
+};
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct OutcomeWire {
-    tenant: String,
+pub(crate) struct OutcomeWire<'a> {
+    #[serde(borrow)]
+    tenant: TextWire<'a>,
     conversation: ConversationWire,
-    identity: Option<IdentityWire>,
+    #[serde(borrow)]
+    identity: Option<IdentityWire<'a>>,
     hash: HashWire,
     at_ms: u64,
     rev: u64,
-    verdict: VerdictWire,
+    #[serde(borrow)]
+    verdict: VerdictWire<'a>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum VerdictWire {
+enum VerdictWire<'a> {
     #[serde(rename = "a")]
-    Accepted(Vec<(u64, u64, EventWire)>),
+    Accepted(#[serde(borrow)] Vec<(u64, u64, EventWire<'a>)>),
     #[serde(rename = "r")]
     Refused(u16),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum EventWire {
+enum EventWire<'a> {
     #[serde(rename = "c")]
-    Created(Vec<(UserWire, Option<String>)>),
+    Created(#[serde(borrow)] Vec<(BorrowedUserWire<'a>, Option<TextWire<'a>>)>),
     #[serde(rename = "m")]
-    Message(Option<UserWire>, Option<String>, ContentWire, bool),
+    Message(
+        #[serde(borrow)] Option<BorrowedUserWire<'a>>,
+        #[serde(borrow)] Option<TextWire<'a>>,
+        #[serde(borrow)] ContentWire<'a>,
+        bool,
+    ),
     #[serde(rename = "e")]
-    Edited(u64, UserWire, ContentWire),
+    Edited(u64, #[serde(borrow)] BorrowedUserWire<'a>, #[serde(borrow)] ContentWire<'a>),
     #[serde(rename = "r")]
-    Recalled(u64, UserWire),
+    Recalled(u64, #[serde(borrow)] BorrowedUserWire<'a>),
     #[serde(rename = "k")]
-    Marked(UserWire, u64, u64),
+    Marked(#[serde(borrow)] BorrowedUserWire<'a>, u64, u64),
     #[serde(rename = "am")]
-    MemberAdded(UserWire),
+    MemberAdded(#[serde(borrow)] BorrowedUserWire<'a>),
     #[serde(rename = "rm")]
-    MemberRemoved(UserWire),
+    MemberRemoved(#[serde(borrow)] BorrowedUserWire<'a>),
     #[serde(rename = "so")]
     SessionOpened(u64),
     #[serde(rename = "sq")]
-    SessionQueued(u64, String, u64, UserWire, Option<String>),
+    SessionQueued(
+        u64,
+        #[serde(borrow)] TextWire<'a>,
+        u64,
+        #[serde(borrow)] BorrowedUserWire<'a>,
+        #[serde(borrow)] Option<TextWire<'a>>,
+    ),
     #[serde(rename = "sa")]
-    SessionAssigned(u64, UserWire, Option<String>, String),
+    SessionAssigned(
+        u64,
+        #[serde(borrow)] BorrowedUserWire<'a>,
+        #[serde(borrow)] Option<TextWire<'a>>,
+        #[serde(borrow)] TextWire<'a>,
+    ),
     #[serde(rename = "st")]
-    SessionTransferred(u64, UserWire, UserWire, Option<String>, String),
+    SessionTransferred(
+        u64,
+        #[serde(borrow)] BorrowedUserWire<'a>,
+        #[serde(borrow)] BorrowedUserWire<'a>,
+        #[serde(borrow)] Option<TextWire<'a>>,
+        #[serde(borrow)] TextWire<'a>,
+    ),
     #[serde(rename = "se")]
-    SessionEnded(u64, Option<UserWire>, Option<String>),
+    SessionEnded(u64, #[serde(borrow)] Option<BorrowedUserWire<'a>>, #[serde(borrow)] Option<TextWire<'a>>),
     #[serde(rename = "sr")]
-    SessionRated(u64, u8, Option<String>),
+    SessionRated(u64, u8, #[serde(borrow)] Option<TextWire<'a>>),
 }
 
-impl From<&Outcome> for OutcomeWire {
-    fn from(outcome: &Outcome) -> Self {
+impl<'a> From<&'a Outcome> for OutcomeWire<'a> {
+    fn from(outcome: &'a Outcome) -> Self {
         let verdict = match &outcome.verdict {
             Verdict::Refused(refusal) => VerdictWire::Refused(refusal.code()),
             Verdict::Accepted(events) => VerdictWire::Accepted(
@@ -67,7 +94,7 @@ impl From<&Outcome> for OutcomeWire {
             ),
         };
         Self {
-            tenant: outcome.tenant.as_str().to_owned(),
+            tenant: outcome.tenant.as_str().into(),
             conversation: outcome.conversation.into(),
             identity: outcome.identity.as_ref().map(IdentityWire::from),
             hash: outcome.hash.into(),
@@ -78,9 +105,9 @@ impl From<&Outcome> for OutcomeWire {
     }
 }
 
-impl TryFrom<OutcomeWire> for Outcome {
+impl TryFrom<OutcomeWire<'_>> for Outcome {
     type Error = PayloadError;
-    fn try_from(wire: OutcomeWire) -> Result<Self, PayloadError> {
+    fn try_from(wire: OutcomeWire<'_>) -> Result<Self, PayloadError> {
         let verdict = match wire.verdict {
             VerdictWire::Refused(code) => Verdict::Refused(refusal(code)?),
             VerdictWire::Accepted(events) => Verdict::Accepted(
@@ -91,7 +118,7 @@ impl TryFrom<OutcomeWire> for Outcome {
             ),
         };
         Ok(Self {
-            tenant: tenant(&wire.tenant)?,
+            tenant: tenant(wire.tenant.as_str())?,
             conversation: wire.conversation.try_into()?,
             identity: wire.identity.map(TryInto::try_into).transpose()?,
             hash: wire.hash.into(),
@@ -102,8 +129,8 @@ impl TryFrom<OutcomeWire> for Outcome {
     }
 }
 
-impl From<&Event> for EventWire {
-    fn from(event: &Event) -> Self {
+impl<'a> From<&'a Event> for EventWire<'a> {
+    fn from(event: &'a Event) -> Self {
         match event {
             Event::Created { members } => {
                 Self::Created(members.iter().map(|(user, name)| (user.into(), name_text(name.as_ref()))).collect())
@@ -122,38 +149,45 @@ impl From<&Event> for EventWire {
             Event::SessionOpened { session } => Self::SessionOpened(*session),
             Event::SessionQueued { session, reason, opened_at, customer, name } => Self::SessionQueued(
                 *session,
-                reason.as_str().to_owned(),
+                reason.as_str().into(),
                 opened_at.0,
                 customer.into(),
                 name_text(name.as_ref()),
             ),
             Event::SessionAssigned { session, agent, name, reason } => {
-                Self::SessionAssigned(*session, agent.into(), name_text(name.as_ref()), reason.clone())
+                Self::SessionAssigned(*session, agent.into(), name_text(name.as_ref()), reason.as_str().into())
             }
-            Event::SessionTransferred { session, from, agent, name, reason } => {
-                Self::SessionTransferred(*session, from.into(), agent.into(), name_text(name.as_ref()), reason.clone())
-            }
+            Event::SessionTransferred { session, from, agent, name, reason } => Self::SessionTransferred(
+                *session,
+                from.into(),
+                agent.into(),
+                name_text(name.as_ref()),
+                reason.as_str().into(),
+            ),
             Event::SessionEnded { session, by, reason } => {
-                Self::SessionEnded(*session, by.as_ref().map(UserWire::from), reason.clone())
+                Self::SessionEnded(*session, by.as_ref().map(UserWire::from), reason.as_deref().map(TextWire::from))
             }
-            Event::SessionRated { session, score, comment } => Self::SessionRated(*session, *score, comment.clone()),
+            Event::SessionRated { session, score, comment } => {
+                Self::SessionRated(*session, *score, comment.as_deref().map(TextWire::from))
+            }
         }
     }
 }
 
-impl TryFrom<EventWire> for Event {
+impl TryFrom<EventWire<'_>> for Event {
     type Error = PayloadError;
-    fn try_from(wire: EventWire) -> Result<Self, PayloadError> {
+    fn try_from(wire: EventWire<'_>) -> Result<Self, PayloadError> {
         Ok(match wire {
             EventWire::Created(members) => Self::Created {
-                members: members
-                    .into_iter()
-                    .map(|(user, text)| Ok((user.try_into()?, name(text.as_deref())?)))
-                    .collect::<Result<_, PayloadError>>()?,
+                members: members.into_iter().map(|(user, text)| Ok((user.try_into()?, name(text)?))).collect::<Result<
+                    _,
+                    PayloadError,
+                >>(
+                )?,
             },
             EventWire::Message(by, text, content, staff) => Self::Message {
                 by: by.map(TryInto::try_into).transpose()?,
-                by_name: name(text.as_deref())?,
+                by_name: name(text)?,
                 content: content.into(),
                 audience: audience(staff),
             },
@@ -167,25 +201,32 @@ impl TryFrom<EventWire> for Event {
             EventWire::SessionOpened(session) => Self::SessionOpened { session },
             EventWire::SessionQueued(session, reason, opened_at_ms, customer, text) => Self::SessionQueued {
                 session,
-                reason: queue_reason(&reason)?,
+                reason: queue_reason(reason.as_str())?,
                 opened_at: At(opened_at_ms),
                 customer: customer.try_into()?,
-                name: name(text.as_deref())?,
+                name: name(text)?,
             },
-            EventWire::SessionAssigned(session, agent, text, reason) => {
-                Self::SessionAssigned { session, agent: agent.try_into()?, name: name(text.as_deref())?, reason }
-            }
+            EventWire::SessionAssigned(session, agent, text, reason) => Self::SessionAssigned {
+                session,
+                agent: agent.try_into()?,
+                name: name(text)?,
+                reason: reason.into_string(),
+            },
             EventWire::SessionTransferred(session, from, agent, text, reason) => Self::SessionTransferred {
                 session,
                 from: from.try_into()?,
                 agent: agent.try_into()?,
-                name: name(text.as_deref())?,
-                reason,
+                name: name(text)?,
+                reason: reason.into_string(),
             },
-            EventWire::SessionEnded(session, by, reason) => {
-                Self::SessionEnded { session, by: by.map(TryInto::try_into).transpose()?, reason }
+            EventWire::SessionEnded(session, by, reason) => Self::SessionEnded {
+                session,
+                by: by.map(TryInto::try_into).transpose()?,
+                reason: reason.map(TextWire::into_string),
+            },
+            EventWire::SessionRated(session, score, comment) => {
+                Self::SessionRated { session, score, comment: comment.map(TextWire::into_string) }
             }
-            EventWire::SessionRated(session, score, comment) => Self::SessionRated { session, score, comment },
         })
     }
 }

@@ -47,20 +47,9 @@ fn every_refusal_is_read_back() {
 
 /// Reads bytes as everything that there is.
 fn read_as_anything(bytes: &[u8]) {
-    let _ = codec::decode_command(bytes);
-    let _ = codec::decode_outcome(bytes);
-    let _ = codec::decode_allocation_command(bytes);
-    let _ = codec::decode_allocation_outcome(bytes);
-    let _ = codec::decode_allocation_states(bytes);
-    let _ = decode::<RecordWire>(bytes);
-    let _ = decode::<EnvelopeWire>(bytes);
-    let _ = decode::<AttachWire>(bytes);
-    let _ = decode::<DeliveryWire>(bytes);
-    let _ = decode::<HeartbeatWire>(bytes);
-    let _ = decode::<AskWire>(bytes);
-    let _ = decode::<ReplyWire>(bytes);
-    let _ = decode::<SnapshotWire>(bytes).and_then(Snapshot::try_from);
-    let _ = decode::<NoticeWire>(bytes).and_then(Notice::try_from);
+    for kind in 0..crate::fuzzing::PAYLOADS {
+        crate::fuzzing::read_payload(kind, bytes);
+    }
 }
 
 /// Nothing that was cut off is taken for the whole.

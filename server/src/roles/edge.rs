@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Ended, Parts, tenants};
 use crate::pages::Pages;
-use crate::settings::Settings;
+use kefu::settings::Settings;
 
 const MINUTE_MS: u64 = 60_000;
 const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
@@ -36,9 +36,10 @@ pub(super) async fn start(
             commit: option_env!("KEFU_COMMIT").unwrap_or_default().to_owned(),
             partitions: parts.deployment.partitions,
             demo: parts.deployment.demo,
+            epoch: parts.epoch,
         },
     };
-    let config = config(&parts.settings, &parts.node)?;
+    let config = EdgeConfig { tcp_connections: parts.tcp_connections, ..config(&parts.settings, &parts.node)? };
     let edge = Edge::bind(config, handles, parts.settings.server.listen).await.context("the edge")?;
     let address = edge.address();
     tasks.spawn(async move { ("edge", edge.serve(stop).await.map_err(Into::into)) });
@@ -61,7 +62,6 @@ fn config(settings: &Settings, node: &str) -> anyhow::Result<EdgeConfig> {
         connections: limits.connections,
         connections_per_user: limits.connections_per_user,
         connections_per_address: limits.connections_per_address,
-        tcp_connections: limits.connections.saturating_add(limits.connections / 10),
         frame_bytes: limits.frame_bytes,
         frames_per_second: limits.frames_per_second,
         frames_burst: limits.frames_burst,

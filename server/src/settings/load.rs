@@ -42,11 +42,20 @@ pub fn default_text() -> &'static str {
 /// # Errors
 /// A file that cannot be read, a key that no setting has, a value of the wrong type.
 pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> anyhow::Result<Loaded> {
+    let Some(path) = file else { return read(None, environment) };
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    read(Some(&text), environment).with_context(|| format!("with {}", path.display()))
+}
+
+/// Reads the text of a file, if there is one, and the environment over it.
+///
+/// # Errors
+/// A key that no setting has, a value of the wrong type.
+pub fn read(text: Option<&str>, environment: impl IntoIterator<Item = (String, String)>) -> anyhow::Result<Loaded> {
     let mut builder = Config::builder();
-    if let Some(path) = file {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        toml::from_str::<Settings>(&text).with_context(|| format!("in {}", path.display()))?;
-        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+    if let Some(text) = text {
+        toml::from_str::<Settings>(text).context("in the file")?;
+        builder = builder.add_source(File::from_str(text, FileFormat::Toml));
     }
     let (variables, warnings) = known_variables(environment)?;
     let mut source = Environment::with_prefix("KEFU")

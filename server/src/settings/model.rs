@@ -113,7 +113,7 @@ section!(
         replicas: usize = 1,
         inbox_on_disk: bool = false,
         log_max_mib: u64 = 0,
-        inbox_max_mib: u64 = 16,
+        inbox_max_mib: u64 = 4,
         settle_ms: u64 = 700,
     }
 );
@@ -131,7 +131,7 @@ section!(
 );
 section!(
     /// The archive.
-    Archive { gather_ms: u64 = 10, log_days: u64 = 7, max_lag_records: u64 = 200_000, }
+    Archive { gather_ms: u64 = 200, log_days: u64 = 7, max_lag_records: u64 = 200_000, }
 );
 section!(
     /// Limits of an edge.

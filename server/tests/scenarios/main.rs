@@ -4,6 +4,7 @@
 
 mod client;
 mod command_line;
+mod faults;
 mod harness;
 mod scenario;
 
@@ -44,11 +45,14 @@ scenarios! {
     corrections: only_the_author_or_a_supervisor_corrects, an_author_edits_and_takes_back;
     credentials: logging_out_ends_that_login_only, a_new_password_ends_all_logins, a_disabled_agent_is_out_at_once,
         credentials_run_out, foreign_and_forged_tokens_are_refused, an_address_that_names_somebody_else_is_refused;
+    customers: a_customers_coming_and_going_is_told_to_who_follows;
     description: every_described_call_is_there;
     devices: two_devices_of_a_user_see_the_same;
     isolation: another_customers_conversation_is_out_of_reach, customers_have_no_business_in_the_office;
+    linking: an_anonymous_visitor_becomes_a_person, nobody_is_linked_without_both_proofs;
     logins: nobody_learns_which_agents_there_are, who_fails_too_often_is_locked_out,
         a_success_forgets_the_failures_before, calls_are_limited_by_user;
+    nobody_here: a_message_is_left_while_nobody_is_there;
     notes: a_private_note_never_reaches_the_customer;
     problems: wrong_requests_are_problems_with_numbers, what_is_not_there_is_not_found, other_origins_are_kept_out;
     restart: what_was_acknowledged_survives_kill_9, a_chat_goes_on_after_a_restart;
@@ -58,9 +62,16 @@ scenarios! {
         sessions_are_picked_given_back_and_taken_over, agents_write_to_each_other;
     slow_reader: a_slow_reader_is_cut_off_and_resumes;
     stop: a_stop_tells_clients_and_loses_nothing, who_stays_is_closed_in_the_end;
+    strangers: a_stranger_cannot_tell_what_exists;
     unread: unread_is_exact_by_request_and_on_the_socket, a_history_is_paged_without_holes;
     users: an_admin_administers_agents, agents_administer_nobody, another_role_means_logging_in_again,
         status_and_capacity_are_the_agents_own;
+}
+
+/// The broker has no part in it.
+#[test]
+fn garbage_harms_nobody() {
+    harness::run(harness::scene::Broker::Embedded, scenario::garbage::garbage_harms_nobody);
 }
 
 /// Only where the log is a server of its own.

@@ -156,7 +156,7 @@ pub async fn customers_are_listed(store: &dyn Store) {
         stamp: stamp(number + 1),
     };
     store
-        .write_log_batch(LogBatch { customers: (0..9).map(row).collect(), ..LogBatch::default() })
+        .write_log_batch(LogBatch { customers: (0..9).map(row).collect(), ..LogBatch::default() }.into())
         .await
         .expect("write");
     let (mut query, mut seen) = (CustomerQuery { limit: 2, ..CustomerQuery::default() }, Vec::new());

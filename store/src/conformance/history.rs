@@ -24,7 +24,7 @@ async fn written(store: &dyn Store, tenant: &TenantId) -> (ConversationKey, Vec<
     let key = support(tenant, "c");
     let batch = thread(&key, MESSAGES);
     let all = (1..=batch.items.len() as u64).collect();
-    store.write_log_batch(batch).await.expect("write");
+    store.write_log_batch(batch.into()).await.expect("write");
     (key, all)
 }
 
@@ -121,7 +121,7 @@ pub async fn conversations_are_listed(store: &dyn Store) {
         let mut row = member(&key, &user, u64::from(number / 2) * 1_000, 3);
         row.active = number != 4;
         batch.members = vec![row];
-        store.write_log_batch(batch).await.expect("write");
+        store.write_log_batch(batch.into()).await.expect("write");
     }
     let mut query = ConversationQuery { limit: 2, ..ConversationQuery::default() };
     let mut seen = Vec::new();
@@ -146,7 +146,7 @@ pub async fn conversations_are_listed(store: &dyn Store) {
 
     // Activity moves a conversation to the top and leaves no second entry.
     let rows = LogBatch { members: vec![member(&room(1), &user, 9_000_000, 4)], ..LogBatch::default() };
-    store.write_log_batch(rows).await.expect("write");
+    store.write_log_batch(rows.into()).await.expect("write");
     let all = ConversationQuery { limit: 20, ..ConversationQuery::default() };
     let all = store.conversations_of(&t, &user, all).await.expect("list");
     assert_eq!((all.entries.len(), all.entries[0].conversation.value.id), (9, room(1).conversation));

@@ -43,7 +43,7 @@ pub async fn the_newer_stamp_wins(store: &dyn Store) {
         ..LogBatch::default()
     };
     for position in [5, 9, 5, 7, 9] {
-        store.write_log_batch(batch(position)).await.expect("write");
+        store.write_log_batch(batch(position).into()).await.expect("write");
     }
     let state = store.load_conversation(&t, key.conversation).await.expect("load").expect("there");
     assert_eq!((state.value.rev, state.stamp), (9, stamp(9)));
@@ -64,10 +64,10 @@ pub async fn replays_change_nothing(store: &dyn Store) {
     let t = tenant("replays");
     let key = support(&t, "c");
     let query = HistoryQuery { limit: 200, ..HistoryQuery::default() };
-    store.write_log_batch(thread(&key, 20)).await.expect("write");
+    store.write_log_batch(thread(&key, 20).into()).await.expect("write");
     let before = store.history(&t, key.conversation, query).await.expect("read");
     for _ in 0..3 {
-        store.write_log_batch(thread(&key, 20)).await.expect("write");
+        store.write_log_batch(thread(&key, 20).into()).await.expect("write");
     }
     assert_eq!(store.history(&t, key.conversation, query).await.expect("read"), before);
 }
@@ -76,15 +76,18 @@ pub async fn replays_change_nothing(store: &dyn Store) {
 pub async fn amendments_keep_versions(store: &dyn Store) {
     let t = tenant("amendments");
     let key = support(&t, "c");
-    store.write_log_batch(thread(&key, 2)).await.expect("write");
+    store.write_log_batch(thread(&key, 2).into()).await.expect("write");
     let edit = |rev: u64| Edit { rev, at: At(rev), by: customer("c"), content: Content::Text(format!("edit {rev}")) };
     let write = |edited: Option<Edit>, recalled: Option<Recall>, version: Version| {
         let (seq, stamp) = (1, stamp(version.rev()));
-        store.write_log_batch(LogBatch {
-            versions: vec![VersionRow { conversation: key.clone(), seq, version, stamp }],
-            amendments: vec![Amendment { conversation: key.clone(), seq, edited, recalled, stamp }],
-            ..LogBatch::default()
-        })
+        store.write_log_batch(
+            LogBatch {
+                versions: vec![VersionRow { conversation: key.clone(), seq, version, stamp }],
+                amendments: vec![Amendment { conversation: key.clone(), seq, edited, recalled, stamp }],
+                ..LogBatch::default()
+            }
+            .into(),
+        )
     };
     write(Some(edit(10)), None, Version::Edited(edit(10))).await.expect("edit");
     write(Some(edit(12)), None, Version::Edited(edit(12))).await.expect("edit");
@@ -93,7 +96,7 @@ pub async fn amendments_keep_versions(store: &dyn Store) {
     assert_eq!(message.content(), Some(&Content::Text("edit 12".into())));
     let recall = Recall { rev: 13, at: At(13), by: agent("a") };
     write(None, Some(recall.clone()), Version::Recalled(recall.clone())).await.expect("recall");
-    store.write_log_batch(thread(&key, 2)).await.expect("a replay of the message itself");
+    store.write_log_batch(thread(&key, 2).into()).await.expect("a replay of the message itself");
     let message = store.message(&t, key.conversation, 1).await.expect("read").expect("there");
     assert_eq!((message.content(), message.recalled.as_ref()), (None, Some(&recall)));
     assert_eq!(message.edited.map(|edit| edit.rev), Some(12), "the last edit is kept under the recall");
@@ -111,7 +114,7 @@ pub async fn keys_expire(store: &dyn Store) {
         stamp: stamp(4),
     };
     let keys = vec![row("old", 1_000), row("new", 5_000)];
-    store.write_log_batch(LogBatch { keys, ..LogBatch::default() }).await.expect("write");
+    store.write_log_batch(LogBatch { keys, ..LogBatch::default() }.into()).await.expect("write");
     let old = CommandKey::new("old").expect("a key");
     let found = store.load_key(&key, &old).await.expect("load").expect("there");
     assert_eq!((found.value.kept, found.stamp), (answer(3), stamp(4)));
@@ -149,7 +152,7 @@ pub async fn absent_values_leave_what_is_there(store: &dyn Store) {
     let (first, second) = (customer_row(2, Some("访客"), Some(1)), customer_row(3, None, None));
     for (session, customer) in [(&ended, &first), (&rated, &second), (&ended, &first)] {
         let (sessions, customers) = (vec![session.clone()], vec![customer.clone()]);
-        store.write_log_batch(LogBatch { sessions, customers, ..LogBatch::default() }).await.expect("write");
+        store.write_log_batch(LogBatch { sessions, customers, ..LogBatch::default() }.into()).await.expect("write");
     }
     let found = store.session(&t, key.conversation, 1).await.expect("read").expect("there");
     assert_eq!(found, crate::SessionRow { end_reason: Some("solved".into()), ..rated });
@@ -181,7 +184,7 @@ pub async fn states_come_last(store: &dyn Store) {
             let position = batch.items.len() as u64;
             batch.items.retain(|row| row.item.key.seq == messages);
             batch.states[0].stamp = stamp(position);
-            store.write_log_batch(batch).await.expect("write");
+            store.write_log_batch(batch.into()).await.expect("write");
         }
     };
     let read = async {

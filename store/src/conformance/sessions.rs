@@ -22,7 +22,7 @@ pub async fn sessions_are_listed(store: &dyn Store) {
         }
         rows.push(row);
     }
-    store.write_log_batch(LogBatch { sessions: rows.clone(), ..LogBatch::default() }).await.expect("write");
+    store.write_log_batch(LogBatch { sessions: rows.clone(), ..LogBatch::default() }.into()).await.expect("write");
 
     let waiting = SessionStatus::Waiting;
     let cases: Vec<(SessionQuery, Belongs)> = vec![
@@ -72,6 +72,6 @@ pub async fn sessions_are_listed(store: &dyn Store) {
     assert_eq!(counts, SessionCounts { waiting: 0, active: 4 });
 
     let ended = SessionRow { status: SessionStatus::Ended, stamp: stamp(9), ..rows[0].clone() };
-    store.write_log_batch(LogBatch { sessions: vec![ended], ..LogBatch::default() }).await.expect("write");
+    store.write_log_batch(LogBatch { sessions: vec![ended], ..LogBatch::default() }.into()).await.expect("write");
     assert_eq!(store.session_counts(&t, None).await.expect("counts").waiting, 7, "the list follows the row");
 }

@@ -22,7 +22,9 @@ struct StateRow<'a> {
     updated_at: u64,
     members: Vec<MemberRow<'a>>,
     session: Option<SessionRow<'a>>,
-    editable: Vec<EditableRow<'a>>,
+    /// Who wrote what may be edited.
+    authors: Vec<UserRow<'a>>,
+    editable: Vec<EditableRow>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,8 +49,10 @@ struct SessionRow<'a> {
     rating: Option<u8>,
 }
 
+/// How far it is behind the head in `seq`, its author's index, how long before the last event it was sent, whether it was
+/// recalled. A busy conversation has many, so they are kept small.
 #[derive(Serialize, Deserialize)]
-struct EditableRow<'a>(u64, Option<UserRow<'a>>, u64, bool);
+struct EditableRow(u64, Option<u32>, u64, bool);
 
 /// The number of a session's status.
 pub(crate) fn status_number(status: SessionStatus) -> u8 {
@@ -117,14 +121,44 @@ fn session_from(row: SessionRow<'_>) -> Result<Session, StoreError> {
     })
 }
 
-fn editable_from(row: EditableRow<'_>) -> Result<EditableMessage, StoreError> {
-    Ok(EditableMessage { seq: row.0, by: users(row.1)?, at: At(row.2), recalled: row.3 })
+fn editable_rows(state: &Conversation) -> (Vec<UserRow<'_>>, Vec<EditableRow>) {
+    let mut authors: Vec<&User> = Vec::new();
+    let mut index_of = |user| {
+        let known = authors.iter().position(|author| *author == user);
+        known.unwrap_or_else(|| {
+            authors.push(user);
+            authors.len() - 1
+        }) as u32
+    };
+    let rows = state
+        .editable
+        .iter()
+        .map(|message| {
+            let author = message.by.as_ref().map(&mut index_of);
+            let age_ms = state.updated_at.0.saturating_sub(message.at.0);
+            EditableRow(state.seq.saturating_sub(message.seq), author, age_ms, message.recalled)
+        })
+        .collect();
+    (authors.into_iter().map(UserRow::from).collect(), rows)
+}
+
+fn editable_from(row: EditableRow, seq: u64, updated_at: u64, authors: &[User]) -> Result<EditableMessage, StoreError> {
+    let corrupt = |what: &str| StoreError::corrupt("editable message", what.to_owned());
+    let EditableRow(behind, author, age_ms, recalled) = row;
+    let author = author.map(|index| authors.get(index as usize).cloned().ok_or_else(|| corrupt("no such author")));
+    Ok(EditableMessage {
+        seq: seq.checked_sub(behind).ok_or_else(|| corrupt("beyond the start"))?,
+        by: author.transpose()?,
+        at: At(updated_at.checked_sub(age_ms).ok_or_else(|| corrupt("before all time"))?),
+        recalled,
+    })
 }
 
 impl Blob for Conversation {
     const WHAT: &'static str = "conversation state";
 
     fn to_blob(&self) -> Result<Vec<u8>, StoreError> {
+        let (authors, editable) = editable_rows(self);
         let row = StateRow {
             tenant: self.tenant.as_str().into(),
             id: self.id.to_bytes().to_vec(),
@@ -133,19 +167,17 @@ impl Blob for Conversation {
             updated_at: self.updated_at.0,
             members: self.members.iter().map(member_row).collect(),
             session: self.session.as_ref().map(session_row),
-            editable: self
-                .editable
-                .iter()
-                .map(|message| {
-                    EditableRow(message.seq, message.by.as_ref().map(UserRow::from), message.at.0, message.recalled)
-                })
-                .collect(),
+            authors,
+            editable,
         };
         encode(Self::WHAT, VERSION, &row)
     }
 
     fn from_blob(blob: &[u8]) -> Result<Self, StoreError> {
         let row: StateRow<'static> = decode(Self::WHAT, VERSION, blob)?;
+        let authors = row.authors.into_iter().map(User::try_from).collect::<Result<Vec<_>, _>>()?;
+        let editable =
+            row.editable.into_iter().map(|editable| editable_from(editable, row.seq, row.updated_at, &authors));
         Ok(Self {
             tenant: text_id("tenant", TenantId::new, &row.tenant)?,
             id: ConversationId::from_bytes(&row.id).map_err(|error| StoreError::corrupt(Self::WHAT, error))?,
@@ -154,7 +186,7 @@ impl Blob for Conversation {
             updated_at: At(row.updated_at),
             members: row.members.into_iter().map(member_from).collect::<Result<_, _>>()?,
             session: row.session.map(session_from).transpose()?,
-            editable: row.editable.into_iter().map(editable_from).collect::<Result<_, _>>()?,
+            editable: editable.collect::<Result<_, _>>()?,
         })
     }
 }

@@ -142,15 +142,22 @@ fn conversation() -> impl Strategy<Value = Conversation> {
     let editable = (any::<u64>(), option::of(user()), any::<u64>(), any::<bool>())
         .prop_map(|(seq, by, at, recalled)| EditableMessage { seq, by, at: At(at), recalled });
     (any::<[u8; 16]>(), any::<u64>(), vec((user(), member()), 0..4), option::of(session()), vec(editable, 0..4))
-        .prop_map(|(bits, rev, members, session, editable)| Conversation {
-            tenant: TenantId::new("t1").unwrap(),
-            id: ConversationId::room(bits),
-            rev,
-            seq: rev / 2,
-            updated_at: At(rev),
-            members: members.into_iter().collect::<BTreeMap<_, _>>(),
-            session,
-            editable: editable.into(),
+        .prop_map(|(bits, rev, members, session, mut editable)| {
+            // No message is ahead of its conversation.
+            editable.iter_mut().for_each(|message| {
+                message.seq %= rev / 2 + 1;
+                message.at.0 %= rev.saturating_add(1);
+            });
+            Conversation {
+                tenant: TenantId::new("t1").unwrap(),
+                id: ConversationId::room(bits),
+                rev,
+                seq: rev / 2,
+                updated_at: At(rev),
+                members: members.into_iter().collect::<BTreeMap<_, _>>(),
+                session,
+                editable: editable.into(),
+            }
         })
 }
 

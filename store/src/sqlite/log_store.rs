@@ -1,5 +1,7 @@
 //! Writing the log's rows and reading back what owners need.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use kefu_model::conversation::{DeviceLog, KeyEntry};
 use kefu_model::ids::CommandKey;
@@ -17,7 +19,7 @@ use crate::stamp::Stored;
 
 #[async_trait]
 impl LogStore for SqliteStore {
-    async fn write_log_batch(&self, batch: LogBatch) -> Result<(), StoreError> {
+    async fn write_log_batch(&self, batch: Arc<LogBatch>) -> Result<(), StoreError> {
         self.write(move |conn| log_rows::write_batch(conn, &batch)).await
     }
 

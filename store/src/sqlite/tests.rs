@@ -57,7 +57,7 @@ async fn what_was_written_is_there_after_reopening() {
     let place = Place::new();
     let key = support(&tenant("t"), "c");
     let store = place.open().unwrap();
-    store.write_log_batch(thread(&key, 30)).await.unwrap();
+    store.write_log_batch(thread(&key, 30).into()).await.unwrap();
     store.save_checkpoint(checkpoint(0, 30)).await.unwrap();
     store.close().await.unwrap();
     assert!(matches!(store.ping().await, Err(StoreError::Closed)));
@@ -110,7 +110,7 @@ async fn a_corrupt_or_newer_blob_is_a_clear_error() {
     let place = Place::new();
     let store = place.open().unwrap();
     let key = support(&tenant("t"), "c");
-    store.write_log_batch(thread(&key, 3)).await.unwrap();
+    store.write_log_batch(thread(&key, 3).into()).await.unwrap();
     place.meddle("UPDATE conversations SET state = x'01ffff'");
     let error = store.load_conversation(&key.tenant, key.conversation).await.unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { what: "conversation state", .. }), "{error}");
@@ -145,11 +145,11 @@ async fn a_full_disk_is_told_and_heals() {
     let limit: i64 =
         store.write(|conn| Ok(conn.query_row("PRAGMA max_page_count = 60", (), |row| row.get(0))?)).await.unwrap();
     let key = support(&tenant("t"), "c");
-    let error = store.write_log_batch(thread(&key, 5_000)).await.unwrap_err();
+    let error = store.write_log_batch(thread(&key, 5_000).into()).await.unwrap_err();
     assert!(matches!(error, StoreError::DiskFull) && error.is_retryable(), "{error} with {limit} pages");
     assert!(store.load_conversation(&key.tenant, key.conversation).await.unwrap().is_none());
     store.write(|conn| Ok(conn.query_row("PRAGMA max_page_count = 100000", (), |_| Ok(()))?)).await.unwrap();
-    store.write_log_batch(thread(&key, 5_000)).await.unwrap();
+    store.write_log_batch(thread(&key, 5_000).into()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

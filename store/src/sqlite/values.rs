@@ -28,9 +28,11 @@ impl From<&Error> for StoreError {
             };
         };
         match failure.code {
-            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::SystemIoFailure => {
-                Self::Unavailable(error.to_string())
-            }
+            // A file that cannot be opened now may be later: the process may be out of file descriptors.
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen => Self::Unavailable(error.to_string()),
             ErrorCode::DiskFull => Self::DiskFull,
             ErrorCode::ReadOnly => Self::ReadOnly,
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::corrupt("database file", error),

@@ -1,5 +1,6 @@
 //! The one thread that writes.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -13,6 +14,8 @@ use crate::error::StoreError;
 const GROUP_WRITES: usize = 256;
 /// No further write joins a transaction that has taken this long.
 const GROUP_TIME: Duration = Duration::from_millis(20);
+/// How long a failure is told when nobody tries again; whoever has to write does, at least every two seconds.
+const FAILURE_COUNTS: Duration = Duration::from_secs(10);
 
 /// A queued write: runs inside a transaction, is answered after the commit.
 trait Job: Send {
@@ -54,16 +57,29 @@ pub(super) struct Writer {
     ended: tokio::sync::Mutex<Option<oneshot::Receiver<()>>>,
     queue_wait: Duration,
     queue_writes: usize,
+    failure: Arc<Mutex<Option<Failure>>>,
+}
+
+/// The last group of writes that failed, unless one was committed since.
+#[derive(Debug)]
+struct Failure {
+    error: StoreError,
+    at: Instant,
 }
 
 impl Writer {
     pub(super) fn spawn(connection: Connection, config: &SqliteConfig) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel(config.queue_writes);
         let (ending, ended) = oneshot::channel();
+        let failure = Arc::default();
+        let noted = Arc::clone(&failure);
         std::thread::Builder::new()
             .name("kefu-store".into())
             .spawn(move || {
-                serve(connection, jobs);
+                serve(&connection, jobs, &noted);
+                if let Err((_, error)) = connection.close() {
+                    tracing::warn!(%error, "the store was not closed cleanly");
+                }
                 let _ = ending.send(());
             })
             .map_err(|error| StoreError::Backend(format!("no thread for the writer: {error}")))?;
@@ -72,14 +88,19 @@ impl Writer {
             ended: tokio::sync::Mutex::new(Some(ended)),
             queue_wait: config.queue_wait,
             queue_writes: config.queue_writes,
+            failure,
         })
     }
 
-    /// Whether writes are taken.
+    /// Whether writes are taken, and did not fail a moment ago. Who only reads does not see that nobody can write.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         match &*self.queue.lock() {
-            Some(queue) if !queue.is_closed() => Ok(()),
-            _ => Err(StoreError::Closed),
+            Some(queue) if !queue.is_closed() => {}
+            _ => return Err(StoreError::Closed),
+        }
+        match &*self.failure.lock() {
+            Some(failure) if failure.at.elapsed() < FAILURE_COUNTS => Err(copy_of(&failure.error)),
+            _ => Ok(()),
         }
     }
 
@@ -109,17 +130,19 @@ impl Writer {
     }
 }
 
-fn serve(connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+fn serve(connection: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, failure: &Mutex<Option<Failure>>) {
     while let Some(first) = jobs.blocking_recv() {
-        commit_group(&connection, first, &mut jobs);
-    }
-    if let Err((_, error)) = connection.close() {
-        tracing::warn!(%error, "the store was not closed cleanly");
+        let error = commit_group(connection, first, &mut jobs).err();
+        *failure.lock() = error.map(|error| Failure { error, at: Instant::now() });
     }
 }
 
 /// Runs what is queued in one transaction and answers after its commit.
-fn commit_group(connection: &Connection, first: Box<dyn Job>, jobs: &mut mpsc::Receiver<Box<dyn Job>>) {
+fn commit_group(
+    connection: &Connection,
+    first: Box<dyn Job>,
+    jobs: &mut mpsc::Receiver<Box<dyn Job>>,
+) -> Result<(), StoreError> {
     let started = Instant::now();
     let mut group = Vec::new();
     let mut outcome = connection.execute_batch("BEGIN IMMEDIATE").map_err(StoreError::from);
@@ -142,6 +165,7 @@ fn commit_group(connection: &Connection, first: Box<dyn Job>, jobs: &mut mpsc::R
     for job in group {
         job.finish(undone.as_ref().map(copy_of));
     }
+    undone.map_or(Ok(()), Err)
 }
 
 /// Runs one write so that its failure undoes only itself. An error here undoes the whole group.

@@ -7,6 +7,7 @@ import type {
   LoginRequest,
   NewAgent,
   PasswordChange,
+  ServiceAnswer,
   SessionInfo,
   SessionList,
   UserInfo,
@@ -31,8 +32,14 @@ export class Api {
     this.#options = options
   }
 
+  /** With a host site's `identity_token` and the `visitor_token` of an anonymous visitor, that visitor is linked to the user. */
   visitorSession(body: VisitorRequest): Promise<VisitorSession> {
     return this.#call('POST', '/api/kehu/session', body)
+  }
+
+  /** Whether anybody takes chats now. */
+  service(): Promise<ServiceAnswer> {
+    return this.#call('GET', '/api/kehu/service')
   }
 
   login(body: LoginRequest): Promise<LoginAnswer> {

@@ -1,5 +1,6 @@
 import type { Api } from './api.ts'
 import { Connection } from './connection/connection.ts'
+import { CustomerPresence } from './customer-presence.ts'
 import { ConversationHub } from './conversation/hub.ts'
 import type { Clock, KeyValueStore, Random } from './environment.ts'
 import type { AgentStatus, ClientFrame, CommandBody, ServerFrame, User } from './generated/frames.ts'
@@ -27,6 +28,7 @@ export class KefuClient {
   readonly connection: Connection
   readonly conversations: ConversationHub
   readonly outbox: Outbox
+  readonly customers = new CustomerPresence()
   readonly welcome = new Signal<Welcome | undefined>(undefined)
   /** Frames for the page itself: who waits, who was added, presence, errors. */
   readonly news = new Emitter<ServerFrameOf<'waiting' | 'added' | 'presence' | 'error'>>()
@@ -76,6 +78,7 @@ export class KefuClient {
 
   #connect(): void {
     this.connection.welcomed.subscribe((welcome) => {
+      this.customers.forget()
       this.welcome.set(welcome)
       this.outbox.disconnected()
       this.conversations.resume()
@@ -107,8 +110,11 @@ export class KefuClient {
         this.conversations.receive(frame)
         this.news.emit(frame)
         break
-      case 'waiting':
       case 'presence':
+        this.customers.heard(frame)
+        this.news.emit(frame)
+        break
+      case 'waiting':
       case 'error':
         this.news.emit(frame)
         break

@@ -18,6 +18,7 @@ export type {
   NewAgent,
   PasswordChange,
   Role,
+  Service,
   SessionInfo,
   TimelineItem,
   UserInfo,

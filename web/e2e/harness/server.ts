@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { eventually } from './eventually.ts'
 
 /** The line on stdout that tells the password of the first admin: `… admin … one-time password …: <password>`. */
@@ -52,7 +52,10 @@ export class Server {
   async start(): Promise<void> {
     const demo = this.#options.demo ? ['--demo'] : []
     const args = [...demo, '--listen', `127.0.0.1:${this.#port}`, '--data-dir', this.#dataDir]
-    const child = spawn(binary(), args, { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(binary(), args, {
+      env: environment(this.#dataDir),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     child.stdout.on('data', (chunk: Buffer) => (this.#output += chunk.toString()))
     child.stderr.on('data', (chunk: Buffer) => (this.#output += chunk.toString()))
     this.#process = child
@@ -88,9 +91,11 @@ function binary(): string {
   return path
 }
 
-function environment(): NodeJS.ProcessEnv {
+/** Deployments on one NATS are kept apart by a prefix: a new store beside another one's log is refused. */
+function environment(dataDir: string): NodeJS.ProcessEnv {
   const nats = process.env['KEFU_TEST_NATS_URL']
-  return nats === undefined ? process.env : { ...process.env, KEFU_NATS__URL: nats }
+  if (nats === undefined) return process.env
+  return { ...process.env, KEFU_NATS__URL: nats, KEFU_NATS__PREFIX: basename(dataDir) }
 }
 
 async function freePort(): Promise<number> {

@@ -6,12 +6,15 @@ export class Visitor {
   readonly log: Locator
   readonly messageBox: Locator
   readonly connection: Locator
+  /** Shown while nobody is there. */
+  readonly leaveForm: Locator
 
   private constructor(page: Page) {
     this.page = page
     this.log = page.getByRole('log', { name: 'Conversation' })
     this.messageBox = page.getByRole('textbox', { name: 'Message' })
     this.connection = page.getByRole('status', { name: 'Connection' })
+    this.leaveForm = page.getByRole('form', { name: 'Leave a message' })
   }
 
   static async open(context: BrowserContext, url: string): Promise<Visitor> {

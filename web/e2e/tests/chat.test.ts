@@ -21,6 +21,11 @@ test('a visitor and an agent chat in real time', async (t) => {
   await visitor.say('Thank you!')
   await agent.message('Thank you!').waitFor()
   await visitor.message('Thank you!').getByText('Read').waitFor()
+
+  const present = agent.page.getByRole('img', { name: 'The visitor is online' })
+  await present.waitFor()
+  await visitor.page.close()
+  await agent.page.getByRole('img', { name: 'The visitor is offline' }).waitFor()
 })
 
 test('a busy agent picks a waiting visitor', async (t) => {

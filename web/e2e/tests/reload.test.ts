@@ -34,9 +34,10 @@ test('a reload keeps the history and what was not sent yet', async (t) => {
 
 test('scrolling up loads older messages', async (t) => {
   const { server, browser } = await scene(t)
+  await Agent.logIn(await person(browser), server.url, DEMO_AGENT)
   const visitor = await Visitor.open(await person(browser), server.url)
   for (let number = 1; number <= 70; number += 1) await visitor.say(`Message number ${number}.`)
-  await visitor.message('Message number 70.').getByText('Sent').waitFor()
+  await visitor.message('Message number 70.').getByText('Delivered').waitFor()
   await visitor.page.reload()
   await visitor.message('Message number 70.').waitFor()
   assert.equal(await visitor.message('Message number 1.').count(), 0, 'only the last page is loaded')

@@ -22,7 +22,8 @@ const LOG_LINES: usize = 60;
 #[derive(Debug)]
 pub struct Kefu {
     binary: PathBuf,
-    nats_url: Option<String>,
+    demo: bool,
+    variables: Vec<(String, String)>,
     address: String,
     dir: TempDir,
     rest: Rest,
@@ -30,20 +31,30 @@ pub struct Kefu {
 }
 
 impl Kefu {
-    /// Starts it and waits until it is ready.
-    pub async fn start(nats: Option<&NatsServer>) -> Result<Self> {
+    /// Starts it with the demo's accounts, and waits until it is ready. The settings are environment variables.
+    pub async fn start(nats: Option<&NatsServer>, settings: &[(&str, &str)]) -> Result<Self> {
+        let mut variables = owned(settings);
+        variables.extend(nats.map(|nats| ("KEFU_NATS__URL".to_owned(), nats.url())));
+        Self::start_with(true, variables).await
+    }
+
+    /// Starts it as a new deployment, whose admin has a one-time password, with some settings changed.
+    pub async fn start_new(settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_with(false, owned(settings)).await
+    }
+
+    async fn start_with(demo: bool, variables: Vec<(String, String)>) -> Result<Self> {
         let binary = std::env::var_os("KEFU_TEST_BIN").map_or_else(workspace::kefu_binary, PathBuf::from);
         if !binary.is_file() {
             bail!("{} is missing: `cargo build --release -p kefu` makes it", binary.display());
         }
-        let dir = tempfile::Builder::new().prefix("kefu-crash-").tempdir().context("cannot make a temporary folder")?;
+        let dir = tempfile::Builder::new().prefix("kefu-xtask-").tempdir().context("cannot make a temporary folder")?;
         // A copy: a build that goes on meanwhile must not change what is started again.
         let copy = dir.path().join("kefu");
         std::fs::copy(&binary, &copy).with_context(|| format!("cannot copy {}", binary.display()))?;
         let address = format!("127.0.0.1:{}", free_port()?);
         let rest = Rest::new(&address)?;
-        let nats_url = nats.map(NatsServer::url);
-        let mut kefu = Self { binary: copy, nats_url, address, dir, rest, process: None };
+        let mut kefu = Self { binary: copy, demo, variables, address, dir, rest, process: None };
         match kefu.start_again().await {
             Ok(_) => Ok(kefu),
             Err(error) => Err(error.context(format!("the end of kefu's log:\n{}\n", kefu.log_tail()))),
@@ -86,6 +97,21 @@ impl Kefu {
         process.kill().await
     }
 
+    /// The one-time password of the first admin, told by the first start, a moment after it is ready.
+    pub async fn admin_password(&self) -> Result<String> {
+        let started = Instant::now();
+        while started.elapsed() < START_LIMIT {
+            let log = std::fs::read_to_string(log_path(self.dir.path())).context("kefu has no log")?;
+            if let Some((password, _)) =
+                log.split_once("one-time password: ").and_then(|(_, rest)| rest.split_once(char::is_whitespace))
+            {
+                return Ok(password.to_owned());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        bail!("the first start told no password")
+    }
+
     /// The end of what it logged.
     pub fn log_tail(&self) -> String {
         let log = std::fs::read_to_string(log_path(self.dir.path())).unwrap_or_default();
@@ -96,12 +122,12 @@ impl Kefu {
     fn command(&self) -> Result<Command> {
         let log = open_log(self.dir.path())?;
         let mut command = Command::new(&self.binary);
-        command.args(["--demo", "--listen", &self.address, "--data-dir"]).arg(self.dir.path().join("data"));
+        command
+            .args(self.demo.then_some("--demo"))
+            .args(["--listen", &self.address, "--data-dir"])
+            .arg(self.dir.path().join("data"));
         command.current_dir(self.dir.path());
-        if let Some(url) = &self.nats_url {
-            command.env("KEFU_NATS__URL", url);
-        }
-        command.env("NO_COLOR", "1");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value))).env("NO_COLOR", "1");
         command.stdout(log.try_clone().context("cannot share the log")?).stderr(Stdio::from(log));
         Ok(command)
     }
@@ -113,4 +139,8 @@ fn log_path(dir: &Path) -> PathBuf {
 
 fn open_log(dir: &Path) -> Result<File> {
     OpenOptions::new().create(true).append(true).open(log_path(dir)).context("cannot write the log of kefu")
+}
+
+fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }

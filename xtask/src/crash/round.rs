@@ -59,7 +59,7 @@ pub struct Outcome {
 impl Round {
     /// Starts the server and the load.
     pub async fn start(options: &Options, seed: u64, nats: Option<&NatsServer>) -> Result<Self> {
-        let kefu = Kefu::start(nats).await?;
+        let kefu = Kefu::start(nats, &[]).await?;
         let (phase, _) = watch::channel(Phase::Busy);
         let mut round = Self {
             kefu,

@@ -1,6 +1,7 @@
-//! Node and the packages of the npm workspace.
+//! Node and the packages of a folder with a `package-lock.json`.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
@@ -11,17 +12,17 @@ const OLDEST: (u32, u32) = (20, 19);
 /// Beside the packages: the lock file that they were installed from.
 const STAMP: &str = "node_modules/.kefu-package-lock.json";
 
-/// Installs the packages if the lock file has changed since they were.
-pub async fn node_modules() -> Result<()> {
+/// Installs a folder's packages if its lock file has changed since they were.
+pub async fn node_modules(dir: &Path) -> Result<()> {
     check_version().await?;
-    let web = workspace::web();
-    let lock = fs::read(web.join("package-lock.json")).context("cannot read web/package-lock.json")?;
-    if fs::read(web.join(STAMP)).is_ok_and(|installed| installed == lock) {
-        println!("web/node_modules is up to date");
+    let lock = dir.join("package-lock.json");
+    let lock = fs::read(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
+    if fs::read(dir.join(STAMP)).is_ok_and(|installed| installed == lock) {
+        println!("{} is up to date", dir.join("node_modules").display());
         return Ok(());
     }
-    process::run(workspace::npm(&["ci", "--no-audit", "--no-fund"])).await?;
-    fs::write(web.join(STAMP), lock).context("cannot write into web/node_modules")
+    process::run(workspace::npm(dir, &["ci", "--no-audit", "--no-fund"])).await?;
+    fs::write(dir.join(STAMP), lock).with_context(|| format!("cannot write into {}", dir.display()))
 }
 
 async fn check_version() -> Result<()> {

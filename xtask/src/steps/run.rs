@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
-use super::{Components, Step};
+use super::{Components, Step, foreign, k6};
 use crate::nats_server::NatsServer;
-use crate::{crash, layers, process, provision, workspace};
+use crate::{crash, layers, openapi, process, provision, workspace};
 
 const KILLS: u32 = 5;
 
@@ -18,14 +18,17 @@ impl Step {
         match self {
             Self::Fmt => cargo(&["fmt", "--all", "--check"]).await,
             Self::Layers => layers::check().await,
-            Self::WebPackages => provision::node_modules().await,
-            Self::WebLint => process::run(workspace::npm(&["run", "lint"])).await,
-            Self::WebTest => process::run(workspace::npm(&["test"])).await,
+            Self::WebPackages => provision::node_modules(&workspace::web()).await,
+            Self::WebLint => process::run(workspace::npm(&workspace::web(), &["run", "lint"])).await,
+            Self::WebTest => process::run(workspace::npm(&workspace::web(), &["test"])).await,
             Self::Clippy => {
                 cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]).await
             }
             Self::Build => cargo(&["build", "--release", "-p", "kefu"]).await,
             Self::Test => rust_tests(components).await,
+            Self::Foreign => foreign::test(components, &kefu_binary()?).await,
+            Self::K6 => k6::test().await,
+            Self::Openapi => openapi::run().await,
             Self::E2e => e2e(components).await,
             Self::E2eNats => e2e_over_nats(components).await,
             Self::Crash => crash::run(crash::Options::kills(KILLS, false)).await,
@@ -49,7 +52,7 @@ async fn rust_tests(components: &Components) -> Result<()> {
 }
 
 async fn e2e(components: &Components) -> Result<()> {
-    let mut command = workspace::npm(&["run", "e2e"]);
+    let mut command = workspace::npm(&workspace::web(), &["run", "e2e"]);
     browser_environment(&mut command, components)?;
     process::run(command).await
 }

@@ -8,7 +8,7 @@ use crate::limits::EDITABLE_MESSAGES;
 
 /// One thing that somebody does; the numbers choose within what is there.
 #[derive(Debug, Clone)]
-struct Step {
+pub(super) struct Step {
     who: usize,
     what: usize,
     number: u64,
@@ -17,14 +17,14 @@ struct Step {
     keyed: bool,
 }
 
-fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
     let pause = prop_oneof![8 => 0_u64..2_000, 1 => Just(16 * 60_000)];
-    let step = (0_usize..7, 0_usize..14, 0_u64..6, pause, any::<bool>(), any::<bool>())
+    let step = (0_usize..7, 0_usize..15, 0_u64..6, pause, any::<bool>(), any::<bool>())
         .prop_map(|(who, what, number, pause_ms, staff, keyed)| Step { who, what, number, pause_ms, staff, keyed });
     vec(step, 1..most)
 }
 
-fn actor(who: usize) -> Actor {
+pub(super) fn actor(who: usize) -> Actor {
     match who {
         0 | 1 => visitor(),
         2 => by(&customer("w"), Role::Customer),
@@ -44,7 +44,7 @@ fn some_user(number: u64) -> User {
     }
 }
 
-fn body(state: &Conversation, step: &Step) -> Body {
+pub(super) fn body(state: &Conversation, step: &Step) -> Body {
     let audience = if step.staff { Audience::Staff } else { Audience::All };
     let seq = state.seq.saturating_sub(step.number);
     let to = if step.staff { "a" } else { "b" };
@@ -61,11 +61,12 @@ fn body(state: &Conversation, step: &Step) -> Body {
         10 => Body::Transfer { from: held, agent: agent(to), name: None, reason: "r".to_owned() },
         11 => Body::Requeue { from: held, reason: QueueReason::Released },
         12 => Body::EndSession { reason: None },
+        13 => Body::Link { person: customer(if step.number == 0 { "x" } else { "w" }) },
         _ => Body::Rate { session: step.number % 3, score: 5, comment: None },
     }
 }
 
-fn run(mut talk: Talk, steps: &[Step]) -> Talk {
+pub(super) fn run(mut talk: Talk, steps: &[Step]) -> Talk {
     for step in steps {
         talk.now.0 += step.pause_ms;
         let (actor, body) = (actor(step.who), body(&talk.state, step));
@@ -112,9 +113,22 @@ fn check(state: &Conversation) {
         let active = session.status == SessionStatus::Active;
         assert!(!active || inside.iter().all(|user| Some(*user) == holder), "{inside:?} besides {holder:?}");
     }
+    check_customers(state);
     assert!(state.editable.len() <= EDITABLE_MESSAGES);
     assert!(state.editable.iter().zip(state.editable.iter().skip(1)).all(|(a, b)| a.seq < b.seq));
     assert!(state.editable.back().is_none_or(|last| last.seq <= state.seq));
+}
+
+/// A support conversation is one visitor's for good, and at most one person's besides, who sees what the visitor sees.
+fn check_customers(state: &Conversation) {
+    if state.id.kind() != ConversationKind::Support || !state.exists() {
+        return;
+    }
+    assert_eq!(state.customer(), Some(&customer("v")));
+    assert!(state.members.keys().filter(|user| user.kind == UserKind::Customer).count() <= 2);
+    if let Some(person) = state.linked_person() {
+        assert_eq!(state.members[person].intervals, state.members[&customer("v")].intervals);
+    }
 }
 
 fn check_log(talk: &Talk) {

@@ -80,7 +80,7 @@ fn members_supervisors_and_workers_end_a_session() {
     }
     let mut talk = Talk::active();
     assert_eq!(talk.end(kefu("b")), refused(Refusal::NotAMember));
-    assert_eq!(talk.end(by(&customer("w"), Role::Customer)), refused(Refusal::NotAMember));
+    assert_eq!(talk.end(by(&customer("w"), Role::Customer)), refused(Refusal::NoConversation));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn opening_a_session_twice_tells_of_the_open_one() {
     assert_eq!((rev, seq), (3, None));
     assert_eq!(numbers(talk.ask(visitor(), Body::OpenSession)), (3, None), "nothing had to change");
     assert_eq!(talk.session().ordinal, 1);
-    assert_eq!(talk.ask(by(&customer("w"), Role::Customer), Body::OpenSession), refused(Refusal::NotAMember));
+    assert_eq!(talk.ask(by(&customer("w"), Role::Customer), Body::OpenSession), refused(Refusal::NoConversation));
     numbers(talk.end(visitor()));
     numbers(talk.ask(kefu("a"), Body::OpenSession));
     assert_eq!(talk.session().ordinal, 2);
@@ -134,7 +134,7 @@ fn the_customer_rates_an_ended_session_once() {
     assert_eq!(talk.ask(kefu("a"), rate(1, 5)), refused(Refusal::RoleMayNot));
     assert_eq!(talk.ask(supervisor(), rate(1, 5)), refused(Refusal::RoleMayNot));
     assert_eq!(talk.ask(Actor::Worker, rate(1, 5)), refused(Refusal::RoleMayNot));
-    assert_eq!(talk.ask(by(&customer("w"), Role::Customer), rate(1, 5)), refused(Refusal::NotAMember));
+    assert_eq!(talk.ask(by(&customer("w"), Role::Customer), rate(1, 5)), refused(Refusal::NoConversation));
     numbers(talk.ask(visitor(), rate(1, 4)));
     assert_eq!(talk.session().rating, Some(4));
     assert_eq!(talk.ask(visitor(), rate(1, 1)), refused(Refusal::RatedAlready));

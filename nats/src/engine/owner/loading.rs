@@ -91,7 +91,7 @@ impl<D: Domain> Owner<D> {
                 last = at;
             }
         }
-        self.hot.insert(id.clone(), Hot { state, position: last, pending: 0, used_at: now });
+        self.hot.insert(id.clone(), Box::new(Hot { state, position: last, pending: 0, used_at: now }));
         Ok(())
     }
 

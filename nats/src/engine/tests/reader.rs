@@ -15,7 +15,7 @@ use crate::broker::{Broker, BrokerSettings, LogKind, LogName};
 use crate::codec;
 use crate::embedded::{Embedded, EmbeddedConfig};
 use crate::engine::reader::last_time;
-use crate::engine::{LogReader, ReadError};
+use crate::engine::{Gather, LogReader, ReadError};
 use crate::payload::{self, RecordWire};
 use crate::testing::TempDir;
 
@@ -28,17 +28,17 @@ async fn broker(dir: &TempDir) -> Broker {
     Broker::open(transport, settings).await.unwrap()
 }
 
-fn claim() -> RecordWire {
-    RecordWire::Claim("w".to_owned(), 1)
+fn claim() -> Bytes {
+    payload::encode(&RecordWire::Claim("w".to_owned(), 1))
 }
 
-fn batch(generation: u64, ordinal: u64) -> RecordWire {
-    RecordWire::batch(generation, ordinal, 0, &[Bytes::from(format!("{generation}.{ordinal}"))])
+fn batch(generation: u64, ordinal: u64) -> Bytes {
+    payload::encode(&RecordWire::batch(generation, ordinal, 0, &[Bytes::from(format!("{generation}.{ordinal}"))]))
 }
 
-async fn write(broker: &Broker, records: &[RecordWire]) {
+async fn write(broker: &Broker, records: &[Bytes]) {
     for record in records {
-        let ticket = broker.transport().append(&LOG.log_stream(), payload::encode(record), None).await.unwrap();
+        let ticket = broker.transport().append(&LOG.log_stream(), record.clone(), None).await.unwrap();
         ticket.await.unwrap();
     }
 }
@@ -76,7 +76,10 @@ async fn a_reader_goes_on_behind_its_checkpoint() {
     write(&broker, &[claim(), batch(1, 1), batch(1, 2), batch(1, 3)]).await;
     let id = LogReader::open(&broker, LOG, None, LogCursor::default()).await.unwrap().log_id();
     let mut reader = LogReader::open(&broker, LOG, Some(id), cursor(2, 1, 1)).await.unwrap();
-    let window = reader.next_window(Duration::from_secs(5), 2).await.unwrap();
+    let window = reader
+        .next_window(&Gather { quiet: Duration::from_secs(5), at_most: Duration::from_secs(5), outcomes: 2 })
+        .await
+        .unwrap();
     assert_eq!(window.iter().map(|record| record.cursor.position).collect::<Vec<_>>(), [3, 4]);
     let mut resumed = LogReader::resume(&broker, LOG, 3).await.unwrap();
     assert_eq!(resumed.next().await.unwrap().cursor, cursor(4, 1, 3));
@@ -116,7 +119,7 @@ async fn a_record_of_another_version_stops_the_reader() {
     let dir = TempDir::new();
     let broker = broker(&dir).await;
     write(&broker, &[claim()]).await;
-    let mut newer = payload::encode(&batch(1, 1)).to_vec();
+    let mut newer = batch(1, 1).to_vec();
     newer[0] = 2;
     broker.transport().append(&LOG.log_stream(), newer.into(), None).await.unwrap().await.unwrap();
     let mut reader = LogReader::open(&broker, LOG, None, LogCursor::default()).await.unwrap();
@@ -125,11 +128,11 @@ async fn a_record_of_another_version_stops_the_reader() {
 }
 
 /// A record of one outcome that was decided then.
-fn decided(at: u64, ordinal: u64) -> RecordWire {
+fn decided(at: u64, ordinal: u64) -> Bytes {
     let client = Client::new("d", 0, true, 1);
     let state = Conversation::absent(tenant(), client.commands[0].conversation);
     let Decision::Record(outcome) = decide(&state, Prior::None, &client.commands[0], At(at)) else { panic!() };
-    RecordWire::batch(1, ordinal, 0, &[codec::encode_outcome(&outcome)])
+    payload::encode(&RecordWire::batch(1, ordinal, 0, &[codec::encode_outcome(&outcome)]))
 }
 
 #[tokio::test]

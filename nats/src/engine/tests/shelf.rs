@@ -48,7 +48,7 @@ impl Shelf {
             if mutation == Mutation::SkippingReader && self.read.is_multiple_of(7) {
                 continue;
             }
-            let outcome = codec::decode_outcome(&bytes).map_err(|error| error.to_string())?;
+            let outcome = codec::decode_outcome(bytes).map_err(|error| error.to_string())?;
             self.keep(position, &outcome)?;
             counted.push(outcome);
         }

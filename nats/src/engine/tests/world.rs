@@ -238,7 +238,7 @@ impl World {
     fn answer_at_once(&mut self, payload: &Bytes) {
         let Ok(RecordWire::Batch(.., outcomes)) = payload::decode(payload) else { return };
         for bytes in outcomes {
-            let outcome = codec::decode_outcome(&bytes).unwrap();
+            let outcome = codec::decode_outcome(bytes).unwrap();
             if let Some((client, index)) = self.sender_of(outcome.conversation, outcome.identity.as_ref()) {
                 self.clients[client].told(index, outcome.answer());
             }

@@ -89,7 +89,10 @@ async fn while_the_archive_is_behind_commands_are_refused() {
     site.settle().await;
     site.submit("a");
     assert_eq!(site.answer().await, ("a".to_owned(), Answer::refused(Refusal::ArchiveBehind)));
-    assert_eq!(site.link.status(), LinkStatus { connected: true, owned: 1, logs: 2, archive_lag_records: 11 });
+    assert_eq!(
+        site.link.status(),
+        LinkStatus { connected: true, trouble: None, owned: 1, logs: 2, archive_lag_records: 11 }
+    );
     owner.beat(10).await;
     site.settle().await;
     site.submit("b");

@@ -59,7 +59,7 @@ impl FakeOwner {
     pub(super) async fn commands(&mut self) -> Vec<(u64, Command)> {
         let record = timeout(PATIENCE, self.inbox.next()).await.expect("an envelope in time").unwrap();
         let envelope: EnvelopeWire = payload::decode(&record.payload).unwrap();
-        assert_eq!(envelope.from, EDGE);
+        assert_eq!(envelope.from.as_ref(), EDGE);
         envelope.items.iter().map(|(token, bytes)| (*token, codec::decode_command(bytes).unwrap())).collect()
     }
 

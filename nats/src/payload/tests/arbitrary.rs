@@ -106,6 +106,7 @@ fn body() -> impl Strategy<Value = Body> {
         (of(any::<u64>()), of(any::<u64>())).prop_map(|(read, delivered)| Body::Mark { read, delivered }),
         user().prop_map(|user| Body::AddMember { user }),
         user().prop_map(|user| Body::RemoveMember { user }),
+        user().prop_map(|person| Body::Link { person }),
         Just(Body::OpenSession),
         (user(), name(), any::<u64>(), text()).prop_map(|(agent, name, queued_rev, reason)| Body::Assign {
             agent,
@@ -262,6 +263,11 @@ pub(super) fn notice() -> impl Strategy<Value = Notice> {
             connection
         }),
         (tenant(), user(), status()).prop_map(|(tenant, user, status)| Notice::Presence { tenant, user, status }),
+        (tenant(), vec(user(), 0..4), vec(user(), 0..4)).prop_map(|(tenant, online, offline)| Notice::Customers {
+            tenant,
+            online: online.into_iter().map(|user| user.id).collect(),
+            offline: offline.into_iter().map(|user| user.id).collect()
+        }),
         (tenant(), user(), conversation()).prop_map(|(tenant, user, conversation)| Notice::Added {
             tenant,
             user,

@@ -26,6 +26,10 @@ pub struct Kefu {
     folder: TempDir,
     flags: Vec<String>,
     variables: Vec<(String, String)>,
+    /// What the binary is started by.
+    wrapper: Vec<String>,
+    /// A data folder elsewhere.
+    data: Option<PathBuf>,
     starts: usize,
 }
 
@@ -35,7 +39,14 @@ const READY: &str = "Kefu is ready.";
 impl Kefu {
     /// Starts it and waits until it is ready.
     pub async fn start(flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_by(&[], None, flags, variables).await
+    }
+
+    /// The same, by another command that ends in running what follows it, and with a data folder elsewhere.
+    pub async fn start_by(wrapper: &[&str], data: Option<PathBuf>, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut kefu = Self {
+            wrapper: wrapper.iter().map(ToString::to_string).collect(),
+            data,
             child: None,
             port: free_port(),
             folder: tempfile::tempdir().expect("a temporary folder"),
@@ -58,13 +69,49 @@ impl Kefu {
         assert!(self.child.is_none(), "it runs already");
         let log = OpenOptions::new().create(true).append(true).open(self.log()).expect("the log can be written");
         let data = self.data_dir();
-        let mut command = binary();
+        let mut command = by(&self.wrapper, binary());
         command.args(&self.flags).arg("--listen").arg(self.address()).arg("--data-dir").arg(data);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let errors = log.try_clone().expect("a second handle");
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         self.child = Some(command.spawn().expect("kefu starts"));
         self.starts += 1;
+    }
+
+    /// Starts it again, to no avail; answers what it said.
+    pub async fn fails_to_start(&mut self) -> String {
+        let before = self.output().len();
+        self.spawn();
+        let status = self.ended().await;
+        // What it prints once it is ready was not printed.
+        self.starts -= 1;
+        let said = self.output().split_off(before);
+        assert!(!status.success() && !said.contains("panicked"), "{status}: {said}");
+        said
+    }
+
+    /// From the next start on it is started by another command.
+    pub fn start_by_another(&mut self, wrapper: &[&str]) {
+        self.wrapper = wrapper.iter().map(ToString::to_string).collect();
+    }
+
+    /// Runs a command of the binary on this data, with the same variables.
+    pub async fn command(&self, arguments: &[&str]) -> Said {
+        let data = self.data_dir();
+        let mut all = arguments.to_vec();
+        all.extend(["--data-dir", data.to_str().expect("a path")]);
+        let variables: Vec<_> = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        run_with(&all, &variables, "").await
+    }
+
+    /// The number of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().expect("its state").is_none())
     }
 
     async fn wait_until_ready(&mut self) {
@@ -94,6 +141,14 @@ impl Kefu {
         assert!(sent.success());
     }
 
+    /// Memory that it holds, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let pid = self.child.as_ref().expect("it runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        line.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("a number")
+    }
+
     /// Waits until it has ended by itself.
     pub async fn ended(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("it runs");
@@ -112,7 +167,7 @@ impl Kefu {
 
     /// Where its data is.
     pub fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone().unwrap_or_else(|| self.folder.path().join("data"))
     }
 
     /// What it has printed.
@@ -145,6 +200,15 @@ impl Drop for Kefu {
 pub fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kefu"));
     command.env_clear().env("RUST_BACKTRACE", "1").env("KEFU_LOG__FILTER", "info");
+    command
+}
+
+/// The same command, run by another one.
+fn by(wrapper: &[String], binary: Command) -> Command {
+    let Some((first, rest)) = wrapper.split_first() else { return binary };
+    let mut command = Command::new(first);
+    command.args(rest).arg(binary.get_program()).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.envs(binary.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command
 }
 

@@ -1,5 +1,7 @@
 //! A deployment with people.
 
+use std::path::PathBuf;
+
 use kefu_nats::testing::NatsServer;
 use serde_json::{Value, json};
 
@@ -19,6 +21,8 @@ pub struct Scene {
     pub kefu: Kefu,
     pub admin: Person,
     pub nats: Option<NatsServer>,
+    /// Files that it reads again whenever it starts.
+    pub kept: Vec<tempfile::NamedTempFile>,
 }
 
 /// Somebody with a credential.
@@ -57,13 +61,23 @@ impl Scene {
         let mut variables = ROOM_FOR_ALL.to_vec();
         variables.extend(url.as_deref().map(|url| ("KEFU_NATS__URL", url)));
         variables.extend(settings);
-        let kefu = Kefu::start(&[], &variables).await;
+        Self { nats, ..Self::of(Kefu::start(&[], &variables).await).await }
+    }
+
+    /// A deployment whose log is its own, in a process that is started by another command.
+    pub async fn start_by(wrapper: &[&str], data: Option<PathBuf>, settings: &[(&str, &str)]) -> Self {
+        let mut variables = ROOM_FOR_ALL.to_vec();
+        variables.extend(settings);
+        Self::of(Kefu::start_by(wrapper, data, &[], &variables).await).await
+    }
+
+    async fn of(kefu: Kefu) -> Self {
         let admin = log_in(&Api::new(&kefu.url()), "admin", &kefu.admin_password()).await;
         // Who logs in is online. This admin takes no chats.
         let office = Client::connect(&kefu.address(), &admin, Protocol::Json).await;
         office.set_status("busy").await;
         office.set_status("offline").await;
-        Self { kefu, admin, nats }
+        Self { kefu, admin, nats: None, kept: Vec::new() }
     }
 
     /// Calls without a credential.

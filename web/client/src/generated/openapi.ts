@@ -72,7 +72,7 @@ export interface components {
         Check: {
             /** @description Why not. */
             detail?: string;
-            /** @description `edge`, `link`, `owners`, `store` or `live`. */
+            /** @description `edge`, `link`, `log`, `owners`, `store` or `live`. */
             name: string;
             ok: boolean;
         };
@@ -591,6 +591,15 @@ export interface components {
             to_user_id?: string;
             to_user_type?: components["schemas"]["UserType"];
         };
+        /**
+         * @description Whether anybody takes chats.
+         * @enum {string}
+         */
+        Service: "online" | "away";
+        /** @description Whether anybody is there. */
+        ServiceAnswer: {
+            service: components["schemas"]["Service"];
+        };
         /** @description A session of a customer. */
         Session: {
             agent?: components["schemas"]["CustomerRef"];
@@ -766,7 +775,10 @@ export interface components {
         /** @description A visitor's credential. */
         VisitorAnswer: {
             expires_at: components["schemas"]["Time"];
+            /** @description The conversation of the visitor whom this call linked to the user: go on there while its session is open. */
+            linked_conversation?: string;
             name?: string;
+            service: components["schemas"]["Service"];
             /** @description Their one support conversation; it exists from the first message on. */
             support_conversation: string;
             user_id: string;
@@ -781,7 +793,10 @@ export interface components {
             name?: string;
             /** @description Names the tenant; needed where there are several. */
             site_key?: string;
-            /** @description A token from before: the same visitor comes back. */
+            /**
+             * @description A token from before: the same visitor comes back. With `identity_token` it is the token of the anonymous visitor whom
+             *     that user was: what they said so far becomes theirs. Then it must be valid.
+             */
             visitor_token?: string;
         };
         /** @description Numbers of connections. */

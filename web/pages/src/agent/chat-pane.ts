@@ -19,6 +19,7 @@ export class ChatPane {
   readonly element: HTMLElement
   readonly #options: ChatPaneOptions
   readonly #title = el('h2')
+  readonly #presence = el('span', { class: 'presence', attrs: { role: 'img', hidden: true } })
   readonly #state = el('span', { class: 'session-state' })
   readonly #typing = el('p', { class: 'typing', attrs: { 'aria-live': 'polite' } })
   readonly #note: HTMLButtonElement
@@ -80,6 +81,7 @@ export class ChatPane {
     show(this.#nothing, state === undefined)
     if (state === undefined) return
     setText(this.#title, directory.nameOf(state.id))
+    this.#renderPresence(state)
     this.#renderSession(state)
     this.#log.update(rowsOf(state, client.outbox.entries(state.id), me), state.olderCursor !== undefined)
     setText(
@@ -97,11 +99,22 @@ export class ChatPane {
       on: { click: () => this.#options.leave() },
     })
     return el('div', { class: 'chat' }, [
-      el('header', { class: 'chat-bar' }, [back, this.#title, this.#state, this.#end]),
+      el('header', { class: 'chat-bar' }, [back, this.#title, this.#presence, this.#state, this.#end]),
       this.#log.element,
       this.#typing,
       this.#composer.element,
     ])
+  }
+
+  /** A dot beside the customer's name; none while nobody knows, or between agents. */
+  #renderPresence({ members }: ConversationState): void {
+    const customer = members.find(({ user }) => user.type === 'kehu')?.user
+    const online = customer && this.#options.client.customers.isOnline(customer)
+    show(this.#presence, online !== undefined)
+    const label = t(online === true ? 'visitorOnline' : 'visitorOffline')
+    this.#presence.dataset['online'] = String(online === true)
+    this.#presence.setAttribute('aria-label', label)
+    this.#presence.title = label
   }
 
   #renderSession({ session }: ConversationState): void {

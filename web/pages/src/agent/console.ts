@@ -84,6 +84,7 @@ export class AgentConsole {
     client.news.subscribe((frame) => {
       if (frame.t === 'waiting') this.#guard(this.#waiting.reload())
       if (frame.t === 'added') this.#guard(this.#reload())
+      if (frame.t === 'presence' && frame.user.type === 'kehu') this.#render()
       if (frame.t === 'presence' && sameUser(frame.user, this.#options.me)) this.#bar.setStatus(frame.status)
     })
     document.addEventListener('visibilitychange', () => this.#render())

@@ -51,6 +51,13 @@ export class Composer {
     )
   }
 
+  /** The text that was typed, which is then no longer here. */
+  takeText(): string {
+    const text = this.input.value
+    this.clear()
+    return text
+  }
+
   clear(): void {
     this.input.value = ''
     this.#stopTyping()

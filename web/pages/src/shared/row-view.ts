@@ -24,8 +24,21 @@ function messageView(row: MessageRow, actions: RowActions): HTMLElement {
   return el('article', { class: ['bubble-row', ...classes].join(' ') }, [
     el('div', { class: 'author', text: row.author }),
     row.note ? el('div', { class: 'note-tag', text: t('privateNote') }) : undefined,
-    el('div', { class: 'bubble', text: row.text }),
+    bubble(row),
     footer(row, actions),
+  ])
+}
+
+function bubble({ text, card }: MessageRow): HTMLElement {
+  if (card === undefined) return el('div', { class: 'bubble', text })
+  const fields = card.fields.flatMap(({ name, value }) => [
+    el('dt', { text: name }),
+    el('dd', { text: value }),
+  ])
+  return el('div', { class: 'bubble card' }, [
+    el('strong', { text: card.title }),
+    text === '' ? undefined : el('div', { text }),
+    fields.length === 0 ? undefined : el('dl', {}, fields),
   ])
 }
 

@@ -19,6 +19,8 @@ export interface MessageRow {
   mine: boolean
   author: string
   text: string
+  /** A card's heading, above the text, and what it lists below. */
+  card?: { title: string; fields: { name: string; value: string }[] }
   time: string
   note: boolean
   edited: boolean
@@ -52,7 +54,7 @@ function messageRow(item: TimelineItem, state: ConversationState, me: User): Mes
     key: `rev-${item.rev}`,
     mine,
     author: mine ? t('you') : nameOf(item.by, item.by_name),
-    text: item.content ? contentText(item.content) : t('recalled'),
+    ...(item.content ? shownContent(item.content) : { text: t('recalled') }),
     time: timeOf(item.at),
     note: item.audience === 'staff',
     edited: item.edited_at !== undefined,
@@ -69,7 +71,7 @@ function echoRow(entry: OutboxEntry): Row[] {
     key: `out-${entry.id}`,
     mine: true,
     author: t('you'),
-    text: contentText(entry.body.content),
+    ...shownContent(entry.body.content),
     time: timeOf(entry.at),
     note: entry.body.audience === 'staff',
     edited: false,
@@ -115,6 +117,13 @@ export function nameOf(user: User | undefined, name: string | undefined): string
   return user.type === 'kefu' ? t('agent') : t('visitor')
 }
 
+function shownContent(content: Content): Pick<MessageRow, 'text' | 'card'> {
+  if (content.type !== 'card') return { text: contentText(content) }
+  const { title, text, fields } = content
+  return { text: text ?? '', card: { title, fields: fields ?? [] } }
+}
+
+/** What a message says in a line or two. */
 export function contentText(content: Content): string {
   switch (content.type) {
     case 'text':

@@ -1,7 +1,7 @@
 import '../styles/base.css'
 import '../styles/chat.css'
 import '../styles/visitor.css'
-import { browserApi, browserClient, webStore } from '@kefu/client'
+import { browserApi, browserClient, webStore, type VisitorSession } from '@kefu/client'
 import { appRoot } from '../shared/dom.ts'
 import { announceLanguage, t } from '../shared/i18n.ts'
 import { VisitorCredential } from './credential.ts'
@@ -13,7 +13,7 @@ const credential = new VisitorCredential(webStore(() => localStorage))
 const api = browserApi(() => credential.token)
 
 /** The very first load needs the server; any later one shows the page and connects when it can. */
-async function firstContact(): Promise<{ user_id: string; support_conversation: string }> {
+async function firstContact(): Promise<VisitorSession> {
   for (;;) {
     try {
       return credential.session ?? (await credential.contact(api))
@@ -26,6 +26,7 @@ async function firstContact(): Promise<{ user_id: string; support_conversation: 
 announceLanguage(t('visitorTitle'))
 const session = await firstContact()
 const client = await browserClient({ type: 'kehu', id: session.user_id }, () => credential.token, api)
-const page = new VisitorPage({ client, api, credential, me: { type: 'kehu', id: session.user_id } })
+const me = { type: 'kehu', id: session.user_id } as const
+const page = new VisitorPage({ client, api, credential, me, service: session.service })
 appRoot().replaceChildren(page.element)
 page.start(session.support_conversation)

@@ -4,6 +4,7 @@ import {
   type ConnectionState,
   type ConversationState,
   type KefuClient,
+  type Service,
   type User,
 } from '@kefu/client'
 import { ChatLog } from '../shared/chat-log.ts'
@@ -16,13 +17,17 @@ import { typingText } from '../shared/typing-line.ts'
 import type { VisitorCredential } from './credential.ts'
 import { EndedPanel } from './ended-panel.ts'
 import { Intro } from './intro.ts'
+import { LeaveForm } from './leave-form.ts'
 import { serviceText } from './service-text.ts'
+import { ServiceWatch } from './service-watch.ts'
 
 export interface VisitorPageOptions {
   client: KefuClient
   api: Api
   credential: VisitorCredential
   me: User
+  /** What was known last of whether anybody is there. */
+  service?: Service
 }
 
 export class VisitorPage {
@@ -40,6 +45,10 @@ export class VisitorPage {
   readonly #composer: Composer
   readonly #intro: Intro
   readonly #ended: EndedPanel
+  readonly #leave: LeaveForm
+  readonly #watch: ServiceWatch
+  /** Whether the form stands in the composer's place. */
+  #leaving = false
   #conversation = ''
   /** The ended session after which the visitor asked for a new chat. */
   #leftSession = 0
@@ -52,6 +61,11 @@ export class VisitorPage {
       rate: (session, score) => this.#command({ type: 'rate', session, score }),
       newChat: (session) => this.#newChat(session),
     })
+    this.#leave = new LeaveForm({
+      named: (name) => this.#rename(name),
+      leave: (content) => this.#command({ type: 'message', content }),
+    })
+    this.#watch = new ServiceWatch(options.api, options.service, () => this.#render())
     this.#log = new ChatLog({
       loadOlder: () => options.client.conversations.loadOlder(this.#conversation),
       retry: (id) => options.client.outbox.retry(this.#conversation, id),
@@ -84,7 +98,7 @@ export class VisitorPage {
     client.conversations.open(conversation)
     client.connection.start()
     this.#render()
-    this.#composer.input.focus()
+    this.#input.focus()
   }
 
   #layout(): HTMLElement {
@@ -100,6 +114,7 @@ export class VisitorPage {
       this.#log.element,
       this.#typing,
       this.#ended.element,
+      this.#leave.element,
       this.#composer.element,
     ])
   }
@@ -108,26 +123,47 @@ export class VisitorPage {
     const { client, me } = this.#options
     const state = client.conversations.get(this.#conversation)
     if (state === undefined) return
-    const rows = rowsOf(state, client.outbox.entries(this.#conversation), me)
+    const unsent = client.outbox.entries(this.#conversation)
+    const rows = rowsOf(state, unsent, me)
     const empty = rows.length === 0
-    show(this.#intro.element, empty && state.loaded)
+    this.#renderSession(state, unsent.length > 0)
+    show(this.#intro.element, empty && state.loaded && !this.#leaving)
     show(this.#log.element, !empty)
     this.#log.update(rows, state.olderCursor !== undefined)
-    setText(this.#service, serviceText(state))
+    setText(this.#service, serviceText(state, me, this.#leaving))
     setText(
       this.#typing,
       typingText(state, me, (user) => this.#nameOf(state, user)),
     )
-    this.#renderSession(state)
     if (document.visibilityState === 'visible') client.conversations.markRead(this.#conversation)
   }
 
-  #renderSession({ session }: ConversationState): void {
+  #renderSession({ session, loaded }: ConversationState, sending: boolean): void {
     const open = session?.status === 'waiting' || session?.status === 'active'
     const ended = session?.status === 'ended' && session.ordinal !== this.#leftSession
     show(this.#endButton, open)
-    show(this.#composer.element, !ended)
     this.#ended.update(ended ? session : undefined)
+    const begins = loaded && !open && !ended && !sending
+    this.#watch.want(begins)
+    this.#exchange(begins && this.#watch.service === 'away')
+    show(this.#composer.element, !ended && !this.#leaving)
+  }
+
+  /** The form comes when nobody is there and goes when somebody is; what was typed goes along. */
+  #exchange(leaving: boolean): void {
+    if (leaving === this.#leaving) return
+    const focused = this.element.contains(document.activeElement)
+    const text = this.#leaving ? this.#leave.takeText() : this.#composer.takeText()
+    this.#leaving = leaving
+    show(this.#leave.element, leaving)
+    show(this.#composer.element, !leaving)
+    if (text !== '') this.#input.value = text
+    if (focused) this.#input.focus()
+  }
+
+  /** Where the next message is typed. */
+  get #input(): HTMLTextAreaElement {
+    return this.#leaving ? this.#leave.message : this.#composer.input
   }
 
   #nameOf(state: ConversationState, user: User): string {
@@ -143,7 +179,7 @@ export class VisitorPage {
   #newChat(session: number): void {
     this.#leftSession = session
     this.#render()
-    this.#composer.input.focus()
+    this.#input.focus()
   }
 
   async #rename(name: string): Promise<void> {
