@@ -163,11 +163,11 @@ impl<T: Transport> Transport for Faulty<T> {
         self.inner.close().await
     }
 
-    /// The wrapper's view: disconnected by the controls. Of the transport behind it nothing is known here.
     fn trouble(&self) -> Option<&'static str> {
         self.inner.trouble()
     }
 
+    /// The wrapper's view: disconnected by the controls. Of the transport behind it nothing is known here.
     fn connection(&self) -> watch::Receiver<ConnectionState> {
         self.controls.connection()
     }

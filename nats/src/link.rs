@@ -149,9 +149,10 @@ struct OwnerSeen {
 
 /// An owner is known for this long after it was heard.
 const OWNER_SILENCE: Duration = Duration::from_secs(2);
-/// How long a question waits.
+/// How long one asking waits for a reply.
 const ASK_TIMEOUT: Duration = Duration::from_millis(1_000);
-const ASK_ATTEMPTS: u32 = 3;
+/// How long a question is asked again: longer than it takes until a log has a new owner after the last one died.
+const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// Pause before asking again where nobody answers yet.
 const ASK_PAUSE: Duration = Duration::from_millis(150);
 
@@ -361,7 +362,8 @@ impl Link {
 
     async fn question(&self, log: LogName, question: &AskWire) -> Result<ReplyWire, Refusal> {
         let payload = payload::encode(question);
-        for _ in 0..ASK_ATTEMPTS {
+        let asked_at = tokio::time::Instant::now();
+        while asked_at.elapsed() < ASK_WITHIN {
             let asked = self.shared.broker.transport().request(&subject::ask(log), payload.clone(), ASK_TIMEOUT).await;
             match asked {
                 Ok(bytes) => return payload::decode(&bytes).map_err(|_| Refusal::NoAnswer),

@@ -113,11 +113,8 @@ pub fn parse(codec: Codec, message: &[u8], max_frames: usize) -> Parsed {
     if codec == Codec::Json && !json_depth_ok(message, MAX_DEPTH) {
         return vec![Err(Code::NotAFrame)];
     }
-    // Serde would take an array for a frame's fields in their order.
-    if codec.is_object(message)
-        && let Some(frame) = codec.decode::<ClientFrame>(message)
-    {
-        return vec![sized(frame)];
+    if let Some(frame) = read_at_once(codec, message) {
+        return vec![frame];
     }
     if codec == Codec::Json
         && let Ok(items) = serde_json::from_slice::<Vec<&RawValue>>(message)
@@ -137,8 +134,16 @@ fn parse_items<T>(items: &[T], max_frames: usize, parse: impl Fn(&T) -> Result<C
 
 /// One frame of an array, read from its text at once; what is no frame is looked at more closely, to say why.
 fn parse_json(item: &[u8]) -> Result<ClientFrame, Code> {
-    serde_json::from_slice(item)
-        .or_else(|_| parse_value(serde_json::from_slice::<Value>(item).map_err(|_| Code::NotAFrame)?))
+    read_at_once(Codec::Json, item).unwrap_or_else(|| {
+        let value = serde_json::from_slice::<Value>(item).map_err(|_| Code::NotAFrame)?;
+        parse_value(value)
+    })
+}
+
+/// The one frame that these bytes are; `None` when they are none, which [`parse_value`] finds the reason for. Only an object
+/// is tried: serde would take an array for a frame's fields in their order.
+fn read_at_once(codec: Codec, bytes: &[u8]) -> Option<Result<ClientFrame, Code>> {
+    if codec.is_object(bytes) { codec.decode(bytes).map(sized) } else { None }
 }
 
 fn parse_value(value: Value) -> Result<ClientFrame, Code> {

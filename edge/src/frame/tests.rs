@@ -42,6 +42,23 @@ fn an_array_is_read_frame_by_frame() {
 }
 
 #[test]
+fn a_frame_of_an_array_is_judged_as_one_alone() {
+    // An array for a frame's fields in their order, and a number that not every client can tell from the next.
+    for bad in [r#"["ping",7]"#, r#"{"t":"mark","conversation":"s1","read":9007199254740993}"#] {
+        let alone = json(bad);
+        assert!(alone[0].is_err(), "{bad}");
+        let value: serde_json::Value = serde_json::from_str(bad).unwrap();
+        let packed = |value| rmp_serde::to_vec_named(value).unwrap();
+        if value.is_object() {
+            assert_eq!(parse(Codec::Msgpack, &packed(&value), 64), alone);
+        }
+        let in_array = json(&format!("[{bad},{bad}]"));
+        assert!(in_array.iter().all(Result::is_err) && in_array.len() == 2, "{bad}: {in_array:?}");
+        assert_eq!(parse(Codec::Msgpack, &packed(&serde_json::json!([value, value])), 64), in_array);
+    }
+}
+
+#[test]
 fn msgpack_says_the_same_as_json() {
     let frame = ClientFrame::Command {
         conversation: "s1".into(),

@@ -35,16 +35,23 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate<Context = ()>> FromRequest<S
         if !json_depth_ok(bytes, MAX_DEPTH) {
             return Err(Problem::of(Code::BadRequest).detail("it nests too deeply"));
         }
-        if let Err(error) = serde_json::from_slice::<IgnoredAny>(bytes) {
-            return Err(Problem::of(Code::BadRequest).detail(error.to_string()));
-        }
-        // Serde would take an array for the fields in their order.
-        if bytes.trim_ascii_start().first() != Some(&b'{') {
-            return Err(Problem::of(Code::BadField).detail("an object is needed"));
-        }
-        let value = serde_json::from_slice(bytes).map_err(|error| wrong_field(&error))?;
-        validated(value).map(Self)
+        validated(object(bytes)?).map(Self)
     }
+}
+
+/// Reads an object's fields. Only what could not be read is looked at again, for whether it is JSON at all.
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Serde would take an array for the fields in their order.
+    let is_object = bytes.trim_ascii_start().first() == Some(&b'{');
+    let wrong = match is_object.then(|| serde_json::from_slice(bytes)) {
+        Some(Ok(value)) => return Ok(value),
+        Some(Err(error)) => error.to_string(),
+        None => "an object is needed".to_owned(),
+    };
+    Err(match serde_json::from_slice::<IgnoredAny>(bytes) {
+        Err(error) => Problem::of(Code::BadRequest).detail(error.to_string()),
+        Ok(_) => Problem::of(Code::BadField).detail(wrong),
+    })
 }
 
 impl<S: Send + Sync> FromRequest<S> for JsonBytes {
@@ -91,10 +98,6 @@ fn validated<T: Validate<Context = ()>>(value: T) -> Result<T, Problem> {
         Ok(()) => Ok(value),
         Err(report) => Err(Problem::of(Code::BadField).detail(report.to_string().trim().replace('\n', "; "))),
     }
-}
-
-fn wrong_field(error: &serde_json::Error) -> Problem {
-    Problem::of(Code::BadField).detail(error.to_string())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

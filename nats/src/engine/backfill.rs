@@ -1,13 +1,11 @@
 //! What a new owner's tail holds besides what the store lacks: the last records before the checkpoint, so that a client
 //! which resumes after a restart is told what it missed and needs not load history.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use kefu_model::reader::{LogCursor, Stamp, Standing};
 
-use super::domain::{Domain, Logged};
+use super::domain::{Domain, read_outcomes};
 use super::reader::ReadError;
 use super::tail::Tail;
 use crate::broker::{Broker, LogName};
@@ -62,13 +60,7 @@ async fn read<D: Domain>(
         let cursor = cursor.get_or_insert_with(|| before(position, wire.stamp(), end));
         let tail = tail.get_or_insert_with(|| Tail::new(position - 1));
         if let (Standing::Counts, RecordWire::Batch(.., outcomes)) = (cursor.admit(position, wire.stamp()), wire) {
-            let mut logged = Vec::with_capacity(outcomes.len());
-            for bytes in outcomes {
-                let outcome = domain.decode_outcome(bytes).map_err(failed)?;
-                let bytes = Bytes::copy_from_slice(bytes);
-                logged.push((domain.outcome_id(&outcome), Arc::new(Logged { outcome, bytes })));
-            }
-            tail.push(position, logged);
+            tail.push(position, read_outcomes(domain, &outcomes).map_err(failed)?);
             tail.trim(position, keep_bytes);
         }
     }

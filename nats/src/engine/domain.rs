@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use kefu_model::ids::At;
@@ -63,6 +64,22 @@ pub trait Domain: Send + Sync + 'static {
     fn trim(&self, state: &mut Self::State);
     /// What a sender is told when its command cannot even wait.
     fn overloaded(&self) -> Self::Answer;
+}
+
+/// A record's outcomes as they stand in the log, each with whom it is of.
+///
+/// # Errors
+/// When one is malformed or of a kind not known here.
+pub(super) fn read_outcomes<D: Domain>(
+    domain: &D,
+    outcomes: &[&serde_bytes::Bytes],
+) -> Result<Vec<(D::Id, Arc<Logged<D::Outcome>>)>, PayloadError> {
+    let read = |bytes: &&serde_bytes::Bytes| {
+        let outcome = domain.decode_outcome(bytes)?;
+        let bytes = Bytes::copy_from_slice(bytes);
+        Ok((domain.outcome_id(&outcome), Arc::new(Logged { outcome, bytes })))
+    };
+    outcomes.iter().map(read).collect()
 }
 
 /// What a decision asks for.

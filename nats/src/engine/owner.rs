@@ -15,7 +15,7 @@ use kefu_model::ids::At;
 use kefu_model::reader::{LogCursor, Stamp, Standing};
 
 use super::batch::{Entry, InFlight, Pipeline};
-use super::domain::{Domain, Logged, Step, Want};
+use super::domain::{Domain, Logged, Step, Want, read_outcomes};
 use super::intake::Intake;
 use super::tail::Tail;
 use crate::payload::{self, PayloadError, RecordWire};
@@ -431,12 +431,9 @@ impl<D: Domain> Owner<D> {
 
     /// Another owner's record that counts, read before our claim.
     fn recover(&mut self, position: u64, outcomes: &[&serde_bytes::Bytes]) -> Result<(), Lost> {
-        let mut logged = Vec::with_capacity(outcomes.len());
-        for bytes in outcomes {
-            let outcome = self.domain.decode_outcome(bytes).map_err(|source| Lost::Unreadable { position, source })?;
-            self.last_at = self.last_at.max(self.domain.outcome_at(&outcome));
-            let id = self.domain.outcome_id(&outcome);
-            logged.push((id, Arc::new(Logged { outcome, bytes: Bytes::copy_from_slice(bytes) })));
+        let logged = read_outcomes(&*self.domain, outcomes).map_err(|source| Lost::Unreadable { position, source })?;
+        for (_, logged) in &logged {
+            self.last_at = self.last_at.max(self.domain.outcome_at(&logged.outcome));
         }
         self.tail.push(position, logged);
         Ok(())

@@ -5,6 +5,7 @@ mod commands;
 mod follow;
 mod outbox;
 mod owner;
+mod questions;
 
 use std::sync::Arc;
 use std::time::Duration;

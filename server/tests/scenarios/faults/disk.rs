@@ -1,9 +1,14 @@
 //! A disk that is full or read-only. It is a small file system of the test's own, in a mount namespace that needs no
 //! privileges; where such namespaces are forbidden, these tests fail and say so.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -59,17 +64,20 @@ impl Disk {
         Path::new("/proc").join(self.keeper.id().to_string()).join("root").join(inside)
     }
 
-    /// Fills it to the last byte.
-    fn fill(&self) {
-        let mut ballast = std::fs::File::create(self.seen().join("ballast")).expect("a file");
-        for size in [65_536, 4_096, 1] {
-            let block = vec![0; size];
-            while ballast.write_all(&block).is_ok() {}
-        }
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.seen().join("ballast")).expect("the ballast can be deleted");
+    /// Fills it to the last byte, and keeps it full: room that somebody gives back is taken at once.
+    fn fill(&self) -> Ballast {
+        let path = self.seen().join("ballast");
+        let mut file = File::create(&path).expect("a file");
+        fill_up(&mut file);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let filler = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                fill_up(&mut file);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        Ballast { path, stop, filler }
     }
 
     fn mount_again(&self, options: &str) {
@@ -77,6 +85,28 @@ impl Disk {
         let mut command = Command::new(&enter[0]);
         command.args(&enter[1..]).args(["mount", "-o", &format!("remount,{options}"), path(self.place.path())]);
         assert!(command.status().expect("nsenter runs").success());
+    }
+}
+
+/// What fills a disk.
+struct Ballast {
+    path: PathBuf,
+    stop: Arc<AtomicBool>,
+    filler: JoinHandle<()>,
+}
+
+impl Ballast {
+    fn make_room(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.filler.join().expect("the filler ends");
+        std::fs::remove_file(self.path).expect("the ballast can be deleted");
+    }
+}
+
+fn fill_up(file: &mut File) {
+    for size in [65_536, 4_096, 1] {
+        let block = vec![0; size];
+        while file.write_all(&block).is_ok() {}
     }
 }
 
@@ -110,7 +140,7 @@ fn a_full_disk_refuses_and_goes_on_once_there_is_room() {
             visitor.say(&id, text).await;
         }
         history(&visitor.person.api, &id, said.len()).await;
-        disk.fill();
+        let ballast = disk.fill();
         said.push(long(2));
         is_refused_for_now(&mut visitor, &id, &said[2]).await;
         let (ready, why) = readiness(&scene.api()).await;
@@ -121,7 +151,7 @@ fn a_full_disk_refuses_and_goes_on_once_there_is_room() {
         assert!(output.contains("No space left on device"), "{output}");
         // What is there can be read.
         assert_eq!(history(&visitor.person.api, &id, 2).await, said[..2]);
-        disk.make_room();
+        ballast.make_room();
         // The same command under the same number.
         visitor.until_answered().await;
         said.push(long(3));
