@@ -13,13 +13,14 @@ mod reader;
 mod recover;
 pub(crate) mod scan;
 mod stream;
+mod trouble;
 mod writer;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -31,6 +32,7 @@ use self::core::LocalCore;
 use self::queue::{Append, Job, Queue};
 use self::reader::Reader;
 use self::stream::{Signal, Stream};
+use self::trouble::Trouble;
 use self::writer::{Settings, Writer};
 use crate::transport::{
     AppendTicket, ConnectionState, Durability, Overflow, Position, StreamInfo, StreamReader, StreamRecord, StreamSpec,
@@ -72,7 +74,7 @@ pub struct Embedded {
     queue: Arc<Queue>,
     writer: Mutex<Option<JoinHandle<()>>>,
     connection: watch::Sender<ConnectionState>,
-    trouble: Arc<Mutex<Option<&'static str>>>,
+    trouble: Arc<Trouble>,
 }
 
 impl Embedded {
@@ -284,7 +286,7 @@ impl Transport for Embedded {
     }
 
     fn trouble(&self) -> Option<&'static str> {
-        *self.trouble.lock()
+        self.trouble.why(Instant::now())
     }
 
     fn connection(&self) -> watch::Receiver<ConnectionState> {

@@ -137,7 +137,7 @@ pub trait Transport: Send + Sync + 'static {
     /// The state of the connection, to be watched.
     fn connection(&self) -> watch::Receiver<ConnectionState>;
 
-    /// Why the last append could not be stored, as far as this end knows; none once one was stored again.
+    /// Why the last append could not be stored, as far as this end knows; none once appends are stored again.
     fn trouble(&self) -> Option<&'static str> {
         None
     }

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::catalog::{Catalog, Entry};
 use super::format::{finish_group, push_record};
 use super::queue::{Append, Job, Queue};
 use super::stream::{Signal, Stream, stored_size};
+use super::trouble::Trouble;
 use crate::transport::{Cause, Position, StreamSpec, TransportError};
 
 pub(super) use self::segments::{Segments, purge_stream as purge_on_start};
@@ -54,8 +54,7 @@ pub(super) struct Writer {
     repeated: Vec<(Append, Position)>,
     /// Set once what is on disk is not known any more.
     failed: Option<Cause>,
-    /// Why the last group was not stored.
-    trouble: Arc<Mutex<Option<&'static str>>>,
+    trouble: Arc<Trouble>,
     /// Held until the thread ends.
     _lock: File,
 }
@@ -76,8 +75,8 @@ impl Writer {
         }
     }
 
-    /// Why the last group was not stored, to be looked at while the thread works.
-    pub(super) fn trouble(&self) -> Arc<Mutex<Option<&'static str>>> {
+    /// How writing goes, to be looked at while the thread works.
+    pub(super) fn trouble(&self) -> Arc<Trouble> {
         self.trouble.clone()
     }
 
@@ -161,7 +160,7 @@ impl Writer {
         }
         match self.store_group() {
             Ok(start) => {
-                if self.trouble.lock().take().is_some() {
+                if self.trouble.written(Instant::now()) {
                     tracing::info!(dir = %self.settings.dir.display(), "the log is written again");
                 }
                 self.accept(start);
@@ -169,7 +168,7 @@ impl Writer {
             Err(error) => {
                 let trouble = if self.failed.is_some() { TAKES_NO_MORE } else { trouble_of(&error) };
                 // Said once; owners try again until it works.
-                if self.trouble.lock().replace(trouble) != Some(trouble) {
+                if self.trouble.failed(trouble, Instant::now()) {
                     let (dir, error) = (self.settings.dir.display(), &error as &dyn std::error::Error);
                     tracing::error!(%dir, error, "the log was not written: {trouble}");
                 }
