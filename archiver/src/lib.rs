@@ -32,7 +32,12 @@ pub struct ArchiverConfig {
 impl Default for ArchiverConfig {
     fn default() -> Self {
         Self {
-            gather: Gather { quiet: Duration::from_millis(50), at_most: Duration::from_millis(200), outcomes: 4_000 },
+            gather: Gather {
+                every: Duration::from_millis(50),
+                busy: 64,
+                at_most: Duration::from_millis(200),
+                outcomes: 4_000,
+            },
             log_retention: Duration::from_secs(7 * 24 * 60 * 60),
         }
     }

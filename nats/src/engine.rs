@@ -7,6 +7,7 @@
 mod backfill;
 mod batch;
 mod domain;
+mod gather;
 mod intake;
 mod owner;
 mod partition;
@@ -15,9 +16,10 @@ mod tail;
 pub mod worker;
 
 pub use domain::{Domain, Logged, Row, Step, Want};
+pub use gather::Gather;
 pub use owner::{Counted, CountedEntry, Effect, Limits, Lost, Owner, Route};
 pub use partition::{Host, LoadError, Loader, PartitionError, PartitionStatus, Start, run_partition};
-pub use reader::{Gather, LogReader, ReadError, ReadRecord, peek_time};
+pub use reader::{LogReader, ReadError, ReadRecord, peek_time};
 pub use tail::Tail;
 
 #[cfg(test)]

@@ -26,8 +26,7 @@ pub struct ReporterConfig {
 
 impl Default for ReporterConfig {
     fn default() -> Self {
-        let gather = Duration::from_millis(500);
-        Self { gather: Gather { quiet: gather, at_most: gather, outcomes: 20_000 } }
+        Self { gather: Gather::every(Duration::from_millis(500), 20_000) }
     }
 }
 

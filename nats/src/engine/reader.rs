@@ -1,27 +1,15 @@
 //! Reading a log as everyone but its owner does: the records that count, in order.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use kefu_model::reader::{LogCursor, Standing};
 use kefu_model::{At, Outcome};
 
 use super::domain::Domain;
+use super::gather::Window;
 use crate::broker::{Broker, LogName};
 use crate::codec;
 use crate::payload::{self, PayloadError, RecordWire};
 use crate::transport::{StreamReader, TransportError};
-
-/// How much a reader takes at once: rows written once for many records cost once.
-#[derive(Debug, Clone, Copy)]
-pub struct Gather {
-    /// A log that has been quiet for so long is not waited for.
-    pub quiet: Duration,
-    /// How long one that is busy is gathered from.
-    pub at_most: Duration,
-    /// Outcomes that are enough.
-    pub outcomes: usize,
-}
 
 /// A record that counts.
 #[derive(Debug)]
@@ -87,6 +75,8 @@ pub struct LogReader {
     log: LogName,
     cursor: LogCursor,
     reader: Box<dyn StreamReader>,
+    /// Of a window that is not complete.
+    pub(super) gathered: Window,
 }
 
 impl LogReader {
@@ -103,7 +93,7 @@ impl LogReader {
         verify(broker, log, log_id, cursor).await?;
         let reader =
             broker.read_log(log, cursor.position + 1).await.map_err(|source| ReadError::Transport { log, source })?;
-        Ok(Self { log, cursor, reader })
+        Ok(Self { log, cursor, reader, gathered: Window::default() })
     }
 
     /// Reads on behind a record that counts, of which only the position is known. Position 0 is the start.
@@ -146,28 +136,6 @@ impl LogReader {
             };
             return Ok(ReadRecord { cursor: self.cursor, outcomes });
         }
-    }
-}
-
-impl LogReader {
-    /// The next records that count: waits for one, then takes what follows it. What a dropped call has taken is lost to
-    /// this reader.
-    ///
-    /// # Errors
-    /// All errors are final.
-    pub async fn next_window(&mut self, gather: &Gather) -> Result<Vec<ReadRecord>, ReadError> {
-        let first = self.next().await?;
-        let mut outcomes = first.outcomes.len();
-        let mut records = vec![first];
-        let end = tokio::time::Instant::now() + gather.at_most;
-        while outcomes < gather.outcomes {
-            let quiet = tokio::time::Instant::now() + gather.quiet;
-            let Ok(record) = tokio::time::timeout_at(end.min(quiet), self.next()).await else { break };
-            let record = record?;
-            outcomes += record.outcomes.len();
-            records.push(record);
-        }
-        Ok(records)
     }
 }
 

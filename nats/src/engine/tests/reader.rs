@@ -76,13 +76,35 @@ async fn a_reader_goes_on_behind_its_checkpoint() {
     write(&broker, &[claim(), batch(1, 1), batch(1, 2), batch(1, 3)]).await;
     let id = LogReader::open(&broker, LOG, None, LogCursor::default()).await.unwrap().log_id();
     let mut reader = LogReader::open(&broker, LOG, Some(id), cursor(2, 1, 1)).await.unwrap();
-    let window = reader
-        .next_window(&Gather { quiet: Duration::from_secs(5), at_most: Duration::from_secs(5), outcomes: 2 })
-        .await
-        .unwrap();
+    let window = reader.next_window(&Gather::every(Duration::from_secs(5), 2)).await.unwrap();
     assert_eq!(window.iter().map(|record| record.cursor.position).collect::<Vec<_>>(), [3, 4]);
     let mut resumed = LogReader::resume(&broker, LOG, 3).await.unwrap();
     assert_eq!(resumed.next().await.unwrap().cursor, cursor(4, 1, 3));
+}
+
+#[tokio::test]
+async fn a_window_that_nobody_waited_for_is_in_the_next_one() {
+    let dir = TempDir::new();
+    let broker = broker(&dir).await;
+    let mut reader = LogReader::open(&broker, LOG, None, LogCursor::default()).await.unwrap();
+    write(&broker, &[claim(), batch(1, 1)]).await;
+    let long = Gather::every(Duration::from_secs(3_600), 100);
+    let given_up = tokio::time::timeout(Duration::from_millis(50), reader.next_window(&long)).await;
+    assert!(given_up.is_err(), "it waits for more");
+    write(&broker, &[batch(1, 2)]).await;
+    let window = reader.next_window(&Gather::every(Duration::from_millis(1), 100)).await.unwrap();
+    assert_eq!(window.iter().map(|record| record.cursor.position).collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_reader_that_is_behind_does_not_wait() {
+    let dir = TempDir::new();
+    let broker = broker(&dir).await;
+    let records: Vec<Bytes> = std::iter::once(claim()).chain((1..=600).map(|ordinal| batch(1, ordinal))).collect();
+    write(&broker, &records).await;
+    let mut reader = LogReader::open(&broker, LOG, None, LogCursor::default()).await.unwrap();
+    let window = reader.next_window(&Gather::every(Duration::from_secs(3_600), 10_000)).await.unwrap();
+    assert!(window.len() >= 256, "{}", window.len());
 }
 
 #[tokio::test]
