@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kefu_model::allocation::{AllocationCommand, ReadPosition, SessionFact};
 use kefu_model::{Partition, TenantId, ids};
-use kefu_nats::engine::{Gather, LogReader, ReadError, ReadRecord, Route};
+use kefu_nats::engine::{LogReader, ReadError, ReadRecord, Route};
 use kefu_nats::{Broker, LogKind, LogName};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -13,9 +13,6 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::Ask;
 use crate::facts::facts_of;
 
-/// How often a log is looked at, and how much of it is taken at a time.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-const OUTCOMES: usize = 1_000;
 /// How often a position is written down though nothing happened.
 const NOTE_EVERY: Duration = Duration::from_secs(10);
 /// Pause before a log that could not be read is read again.
@@ -54,11 +51,10 @@ impl Observer {
         let log = LogName { kind: LogKind::Chat, partition: self.partition };
         let mut reader = LogReader::resume(&self.broker, log, self.from.position).await?;
         let mut quiet: BTreeMap<TenantId, ReadPosition> = BTreeMap::new();
-        let gather = Gather::every(LOOK_EVERY, OUTCOMES);
         let mut ticker = tokio::time::interval(NOTE_EVERY);
         loop {
             let sent = tokio::select! {
-                window = reader.next_window(&gather) => self.observe(&window?, log, &mut quiet).await?,
+                record = reader.next() => self.observe(record?, log, &mut quiet).await?,
                 _ = ticker.tick() => self.note(&mut quiet).await,
             };
             if !sent {
@@ -67,24 +63,22 @@ impl Observer {
         }
     }
 
-    /// Tells what records say; false when nobody listens any more.
+    /// Tells what a record says; false when nobody listens any more.
     async fn observe(
         &mut self,
-        records: &[ReadRecord],
+        record: ReadRecord,
         log: LogName,
         quiet: &mut BTreeMap<TenantId, ReadPosition>,
     ) -> Result<bool, ReadError> {
         let partitions = self.broker.settings().allocation_partitions;
         let mut found: BTreeMap<TenantId, Vec<SessionFact>> = BTreeMap::new();
-        for record in records {
-            for outcome in record.chat_outcomes(log)? {
-                if ids::allocation_partition_of(&outcome.tenant, partitions) == self.allocation {
-                    found.entry(outcome.tenant.clone()).or_default().extend(facts_of(&outcome));
-                }
+        for outcome in record.chat_outcomes(log)? {
+            if ids::allocation_partition_of(&outcome.tenant, partitions) == self.allocation {
+                found.entry(outcome.tenant.clone()).or_default().extend(facts_of(&outcome));
             }
         }
         // Only now: whoever reads again after an error begins there.
-        self.from.position = records.last().map_or(self.from.position, |record| record.cursor.position);
+        self.from.position = record.cursor.position;
         for (tenant, facts) in found {
             if facts.is_empty() {
                 quiet.insert(tenant, self.from);

@@ -188,8 +188,12 @@ pub async fn sessions_are_picked_given_back_and_taken_over(broker: Broker) {
         .await;
     assert_eq!(requeued["reason"], "released");
     // It kept its place: it was there first.
-    let waiting = supervisor.api.get("/api/sessions?status=waiting").await.ok();
-    assert_eq!(customers(&waiting), [visitor.person.id.clone(), other.person.id.clone()]);
+    let both = [visitor.person.id.clone(), other.person.id.clone()];
+    eventually("the queue is as it was", async || {
+        let waiting = supervisor.api.get("/api/sessions?status=waiting").await.ok();
+        (customers(&waiting) == both).then_some(())
+    })
+    .await;
     bob.set_status("online").await;
     visitor.until("served again", |view| view.agent_of(&id).filter(|agent| agent == "bob")).await;
     supervisor.api.get("/api/kefu/customer/nobody").await.refused(StatusCode::NOT_FOUND, 2017);
