@@ -1,6 +1,7 @@
 //! The real components that tests need: fetched once, kept in a cache folder outside the checkout.
 
 mod chromium;
+mod debian;
 mod node;
 mod python;
 mod wheel;
