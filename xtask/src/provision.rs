@@ -28,3 +28,8 @@ pub async fn nats_server() -> Result<PathBuf> {
 pub async fn k6() -> Result<PathBuf> {
     K6.path().await
 }
+
+/// Path of valgrind; installed by apt-get if there is none and we may.
+pub async fn valgrind() -> Result<PathBuf> {
+    debian::program("valgrind", "valgrind", "valgrind is not installed; install the Debian package `valgrind`").await
+}
