@@ -3,7 +3,7 @@
 //! A bench prepares what it needs and gives its work to [`Count::times`]. Callgrind counts while [`counted`] is on the
 //! stack, so that preparing costs nothing. Memory comes from the product's allocator.
 //!
-//! Without callgrind each bench does its work once or twice, and counts nothing.
+//! Without callgrind, as in `cargo bench`, each does its work and counts nothing.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -17,11 +17,13 @@ pub type Bench = (&'static str, fn(Count));
 
 /// Takes the work of one bench.
 #[derive(Debug)]
-pub struct Count(());
+pub struct Count {
+    is_asked: bool,
+}
 
 impl Count {
-    /// Does the work once uncounted, which fills caches and pools, and then so many times counted. Prints the number, by
-    /// which the count is divided.
+    /// Does the work once uncounted, which fills caches and pools, and then so many times counted. Who asked for this bench
+    /// alone is told the number, to divide the count by.
     pub fn times<T>(self, rounds: u32, mut work: impl FnMut() -> T) {
         black_box(work());
         counted(&mut || {
@@ -29,7 +31,9 @@ impl Count {
                 black_box(work());
             }
         });
-        println!("{rounds}");
+        if self.is_asked {
+            println!("{rounds}");
+        }
     }
 }
 
@@ -39,8 +43,8 @@ pub fn counted(work: &mut dyn FnMut()) {
     work();
 }
 
-/// The `main` of a crate's benches. `--list` prints their names, `--exact NAME` runs one, and without either all run whose
-/// name contains the first word of the command line.
+/// The `main` of a crate's benches. `--list` prints their names, `--exact NAME` does one; else all are done whose name
+/// contains the first word of the command line.
 #[must_use]
 pub fn run(benches: &[Bench]) -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -50,14 +54,15 @@ pub fn run(benches: &[Bench]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let filter = words.iter().find(|word| !word.starts_with("--")).map_or("", String::as_str);
-    let is_chosen = |name: &str| if has("--exact") { name == filter } else { name.contains(filter) };
+    let is_asked = has("--exact");
+    let is_chosen = |name: &str| if is_asked { name == filter } else { name.contains(filter) };
     let chosen: Vec<&Bench> = benches.iter().filter(|(name, _)| is_chosen(name)).collect();
-    if has("--exact") && chosen.is_empty() {
+    if is_asked && chosen.is_empty() {
         eprintln!("there is no bench {filter:?}");
         return ExitCode::FAILURE;
     }
     for (_, bench) in chosen {
-        bench(Count(()));
+        bench(Count { is_asked });
     }
     ExitCode::SUCCESS
 }

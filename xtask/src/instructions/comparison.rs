@@ -62,7 +62,7 @@ impl Comparison {
     pub(super) fn judge(&self, differences: &[String]) -> Result<()> {
         let fewer = self.named(|ratio| ratio.is_some_and(|ratio| ratio < LEAST));
         if !fewer.is_empty() {
-            println!("Fewer than {LEAST} of the baseline, so record it: {}. {RECORD}", fewer.join(", "));
+            println!("Less than {LEAST} times the baseline, so record it: {}. {RECORD}", fewer.join(", "));
         }
         let faults = self.faults();
         if faults.is_empty() {
@@ -76,7 +76,7 @@ impl Comparison {
         let new = self.named(|ratio| ratio.is_none());
         let gone = self.gone.iter().map(String::as_str).collect();
         [
-            (format!("more than {MOST} of the baseline"), more),
+            (format!("more than {MOST} times the baseline"), more),
             ("not in it".to_owned(), new),
             ("only in it".to_owned(), gone),
         ]

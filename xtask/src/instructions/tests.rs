@@ -12,7 +12,7 @@ fn judged(now: u64, recorded: u64) -> Result<()> {
 #[test]
 fn a_tenth_more_fails_and_is_named() {
     let error = judged(1_100, 1_000).unwrap_err().to_string();
-    assert!(error.contains("more than 1.05 of the baseline: nats: decode"), "{error}");
+    assert!(error.contains("more than 1.05 times the baseline: nats: decode"), "{error}");
 }
 
 #[test]
