@@ -37,6 +37,8 @@ use crate::http::{Problem, around, page};
 use crate::services::Services;
 use crate::{sse, ws};
 
+pub(crate) use history::answer as history_answer;
+
 /// The calls that are described.
 fn described() -> OpenApiRouter<Arc<Services>> {
     OpenApiRouter::with_openapi(base())

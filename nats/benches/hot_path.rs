@@ -4,39 +4,15 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use kefu_model::command::Parties;
-use kefu_model::conversation::{Decision, Prior, decide};
-use kefu_model::{
-    Actor, At, Audience, Body, Command, CommandHash, Content, Conversation, ConversationId, DeviceId, Identity, Name,
-    Outcome, Role, TenantId, User, UserId,
-};
 use kefu_nats::codec;
 
-fn command() -> Command {
-    let tenant = TenantId::new("default").expect("a tenant");
-    let customer = User::customer(UserId::new("visitor-1").expect("a user"));
-    Command {
-        conversation: ConversationId::support(&tenant, &customer.id),
-        tenant,
-        actor: Actor::User { user: customer.clone(), role: Role::Customer, name: Name::new("访客").ok() },
-        identity: Some(Identity::Device { device: DeviceId::new("device-1").expect("a device"), n: 17 }),
-        hash: CommandHash([7; 16]),
-        parties: Some(Parties::Support { customer, name: Name::new("访客").ok() }),
-        body: Body::Message { content: Content::Text("where is my order?".repeat(4)), audience: Audience::All },
-    }
-}
+#[path = "setup/engine.rs"]
+mod engine;
+#[path = "setup/message.rs"]
+mod message;
 
-fn outcome(command: &Command) -> Outcome {
-    let state = Conversation::absent(command.tenant.clone(), command.conversation);
-    let Decision::Record(mut outcome) = decide(&state, Prior::None, command, At(1_700_000_000_000)) else {
-        panic!("it is accepted")
-    };
-    // Only the message itself: what a hot conversation writes.
-    if let kefu_model::Verdict::Accepted(events) = &mut outcome.verdict {
-        events.drain(..events.len() - 1);
-    }
-    outcome
-}
+use engine::Engine;
+use message::{command, outcome};
 
 fn encodings(criterion: &mut Criterion) {
     let command = command();
@@ -57,8 +33,15 @@ fn encodings(criterion: &mut Criterion) {
     group.finish();
 }
 
-#[path = "hot_path/engine.rs"]
-mod engine;
+/// 100 commands of 100 aggregates in one envelope, through one record.
+fn owner(criterion: &mut Criterion) {
+    let mut engine = Engine::claim();
+    let mut group = criterion.benchmark_group("engine");
+    group.measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
+    group.throughput(Throughput::Elements(100));
+    group.bench_function("100 commands", |bencher| bencher.iter(|| engine.commands(100)));
+    group.finish();
+}
 
-criterion_group!(benches, encodings, engine::owner);
+criterion_group!(benches, encodings, owner);
 criterion_main!(benches);

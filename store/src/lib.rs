@@ -28,6 +28,7 @@ mod report;
 mod rows;
 mod stamp;
 
+pub mod benching;
 pub mod conformance;
 pub mod fuzzing;
 pub mod limits;

@@ -31,6 +31,9 @@ use crate::error::StoreError;
 use readers::Readers;
 use writer::Writer;
 
+pub(crate) use history::Scope;
+pub(crate) use log_rows::write_batch;
+
 /// Settings of [`SqliteStore`].
 #[derive(Debug, Clone)]
 pub struct SqliteConfig {
@@ -74,9 +77,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Foreign`], [`StoreError::NewerSchema`], or what the file system says.
     pub fn open(config: &SqliteConfig) -> Result<Self, StoreError> {
-        let mut connection = connection::open_writer(config)?;
-        schema::migrate(&mut connection)?;
-        Ok(Self { writer: Writer::spawn(connection, config)?, readers: Readers::open(config)? })
+        Ok(Self { writer: Writer::spawn(open(config)?, config)?, readers: Readers::open(config)? })
     }
 
     async fn write<T: Send + 'static>(
@@ -92,6 +93,13 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         self.readers.read(work).await
     }
+}
+
+/// The writer's connection to a database of this release's schema.
+pub(crate) fn open(config: &SqliteConfig) -> Result<Connection, StoreError> {
+    let mut connection = connection::open_writer(config)?;
+    schema::migrate(&mut connection)?;
+    Ok(connection)
 }
 
 #[async_trait]

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, crash, fuzz, layers, load, steps};
+use crate::{bench, crash, fuzz, instructions, layers, load, steps};
 
 /// Developer commands of Kefu.
 #[derive(Debug, Parser)]
@@ -25,6 +25,8 @@ enum Command {
     Layers,
     /// Run the benchmarks.
     Bench(bench::Options),
+    /// Count the instructions of the hot path under callgrind, and compare them with the recorded baseline.
+    Instructions(instructions::Options),
     /// Try the fuzz targets, guided by coverage.
     Fuzz(fuzz::Options),
 }
@@ -38,6 +40,7 @@ impl Cli {
             Command::Load(options) => load::run(options).await,
             Command::Layers => layers::check().await,
             Command::Bench(options) => bench::run(options).await,
+            Command::Instructions(options) => instructions::run(options).await,
             Command::Fuzz(options) => fuzz::run(options).await,
         }
     }

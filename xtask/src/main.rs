@@ -4,6 +4,7 @@ mod bench;
 mod cli;
 mod crash;
 mod fuzz;
+mod instructions;
 mod layers;
 mod load;
 mod nats_server;

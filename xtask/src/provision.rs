@@ -1,6 +1,7 @@
 //! The real components that tests need: fetched once, kept in a cache folder outside the checkout.
 
 mod chromium;
+mod debian;
 mod node;
 mod python;
 mod wheel;
@@ -26,4 +27,9 @@ pub async fn nats_server() -> Result<PathBuf> {
 /// Path of k6; fetched if the cache does not have it.
 pub async fn k6() -> Result<PathBuf> {
     K6.path().await
+}
+
+/// Path of valgrind; installed by apt-get if there is none and we may.
+pub async fn valgrind() -> Result<PathBuf> {
+    debian::program("valgrind", "valgrind", "valgrind is not installed; install the Debian package `valgrind`").await
 }

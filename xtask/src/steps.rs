@@ -37,6 +37,7 @@ enum Step {
     Clippy,
     Build,
     Test,
+    Instructions,
     Foreign,
     K6,
     Openapi,
@@ -61,6 +62,7 @@ impl Step {
             Self::Clippy => "clippy finds nothing",
             Self::Build => "build the binary with its pages",
             Self::Test => "all Rust tests, with a real nats-server",
+            Self::Instructions => "the hot path executes as many instructions as recorded",
             Self::Foreign => "clients in Python and JavaScript, from the documents alone",
             Self::K6 => "load by k6, with thresholds",
             Self::Openapi => "calls made from the API's description, and what it declares",
@@ -144,6 +146,9 @@ async fn provision(steps: &[Step]) -> Result<Components> {
         let browser = provision::chromium().await?;
         println!("Chromium: {}", browser.display());
         components.chromium = Some(browser);
+    }
+    if steps.contains(&Step::Instructions) {
+        println!("valgrind: {}", provision::valgrind().await?.display());
     }
     Ok(components)
 }

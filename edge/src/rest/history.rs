@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use kefu_model::{ConversationId, User, UserKind};
-use kefu_store::{HistoryQuery, Item, Window};
+use kefu_model::{Conversation, ConversationId, User, UserKind};
+use kefu_store::{HistoryPage, HistoryQuery, Item, Window};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -112,19 +112,30 @@ async fn page(
         may_look(caller, &viewed)?;
     }
     let page = services.store.history(&caller.tenant, conversation, query).await?;
+    Ok(answer(caller, epoch, &state, &viewed, &page))
+}
+
+/// A page as the caller may see it, by `viewed`; `state` is what the page covers at least.
+pub(crate) fn answer(
+    caller: &Caller,
+    epoch: u64,
+    state: &Conversation,
+    viewed: &Conversation,
+    page: &HistoryPage,
+) -> HistoryAnswer {
     let edge = |item: Option<&Item>, more: bool| item.filter(|_| more).map(|item| cursor_of(item.key));
-    Ok(HistoryAnswer {
+    HistoryAnswer {
         prev: edge(page.items.first(), page.has_older),
         next: edge(page.items.last(), page.has_newer),
-        items: page.items.iter().filter_map(|item| shown(caller, &viewed, item)).collect(),
+        items: page.items.iter().filter_map(|item| shown(caller, viewed, item)).collect(),
         total: state.seq,
-        conversation_id: conversation.to_string(),
+        conversation_id: state.id.to_string(),
         epoch,
         rev: state.rev,
         seq: state.seq,
-        session: session_of(&state),
-        members: members_of(&state),
-    })
+        session: session_of(state),
+        members: members_of(state),
+    }
 }
 
 fn query_of(params: &HistoryParams) -> Result<HistoryQuery, Problem> {

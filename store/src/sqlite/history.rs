@@ -17,10 +17,10 @@ const FIRST: ItemKey = ItemKey { seq: 0, slot: 0 };
 const END: ItemKey = ItemKey { seq: u64::MAX >> 1, slot: u64::MAX >> 1 };
 
 /// One conversation's rows.
-pub(super) struct Scope<'a> {
-    pub(super) conn: &'a Connection,
-    pub(super) tenant: &'a TenantId,
-    pub(super) conversation: ConversationId,
+pub(crate) struct Scope<'a> {
+    pub(crate) conn: &'a Connection,
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) conversation: ConversationId,
 }
 
 /// What may be seen of it.
@@ -31,7 +31,7 @@ struct Bounds {
 }
 
 impl Scope<'_> {
-    pub(super) fn page(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError> {
+    pub(crate) fn page(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError> {
         let limit = page(query.limit, 0)?;
         let bounds = self.bounds(&query)?;
         match query.window {

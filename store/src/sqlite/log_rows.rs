@@ -12,7 +12,7 @@ use crate::log::{
 use crate::rows::{Blob, event_blob, status_number, user_kind};
 
 /// All rows of a batch, in the order of the contract.
-pub(super) fn write_batch(conn: &Connection, batch: &LogBatch) -> Result<(), StoreError> {
+pub(crate) fn write_batch(conn: &Connection, batch: &LogBatch) -> Result<(), StoreError> {
     batch.items.iter().try_for_each(|row| item(conn, row))?;
     batch.versions.iter().try_for_each(|row| version(conn, row))?;
     batch.amendments.iter().try_for_each(|row| amendment(conn, row))?;

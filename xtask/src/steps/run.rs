@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use super::{Components, Step, foreign, k6};
 use crate::nats_server::NatsServer;
-use crate::{crash, layers, openapi, process, provision, workspace};
+use crate::{crash, instructions, layers, openapi, process, provision, workspace};
 
 const KILLS: u32 = 5;
 
@@ -26,6 +26,7 @@ impl Step {
             }
             Self::Build => cargo(&["build", "--release", "-p", "kefu"]).await,
             Self::Test => rust_tests(components).await,
+            Self::Instructions => instructions::run(instructions::Options::default()).await,
             Self::Foreign => foreign::test(components, &kefu_binary()?).await,
             Self::K6 => k6::test().await,
             Self::Openapi => openapi::run().await,
