@@ -1,14 +1,15 @@
 //! One client's connection, whatever carries it: the machine, the effects it wants, and what is queued to the client.
 
 mod effects;
+mod followed;
 mod mailbox;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use kefu_model::{At, ConversationId, UserKind};
+use kefu_model::{At, UserKind};
 use parking_lot::Mutex;
 
 use crate::auth::Admission;
@@ -17,6 +18,7 @@ use crate::frame::{Code, Codec, Parsed, ServerFrame};
 use crate::machine::{Input, Joining, Machine};
 use crate::services::Services;
 
+pub(crate) use followed::Followed;
 pub(crate) use mailbox::{Mail, Mailbox};
 
 /// What carries a connection.
@@ -61,9 +63,10 @@ pub(crate) struct Connection {
     /// Personal data: never in a log line.
     pub(crate) address: IpAddr,
     pub(crate) mailbox: Mailbox,
-    pub(super) arrival: Mutex<Arrival>,
+    /// Until the credential is checked.
+    pub(super) arrival: Mutex<Option<Box<Arrival>>>,
     joined: OnceLock<Joining>,
-    followed: Mutex<HashSet<ConversationId>>,
+    followed: Mutex<Followed>,
     actor: Mutex<Actor>,
     /// Since when the peer takes nothing of what is written, in milliseconds; 0 while it does.
     stalled_since_ms: AtomicU64,
@@ -98,9 +101,9 @@ impl Connection {
             opened_at: now.at,
             address,
             mailbox: Mailbox::new(config.outgoing_frames, config.outgoing_bytes),
-            arrival: Mutex::new(arrival),
+            arrival: Mutex::new(Some(Box::new(arrival))),
             joined: OnceLock::new(),
-            followed: Mutex::new(HashSet::new()),
+            followed: Mutex::default(),
             actor: Mutex::new(Actor { machine: Machine::new(now.steady_ms), inputs: VecDeque::new(), busy: false }),
             stalled_since_ms: AtomicU64::new(0),
             services: Arc::clone(services),
@@ -132,7 +135,7 @@ impl Connection {
     }
 
     /// Conversations that it follows.
-    pub(crate) fn followed(&self) -> &Mutex<HashSet<ConversationId>> {
+    pub(crate) fn followed(&self) -> &Mutex<Followed> {
         &self.followed
     }
 

@@ -106,7 +106,7 @@ impl Hub {
             return false;
         }
         let conversations = std::mem::take(&mut *connection.followed().lock());
-        for conversation in conversations {
+        for conversation in conversations.iter() {
             self.unsubscribe(&joining.caller.tenant, conversation, connection.number);
         }
         true
@@ -116,7 +116,7 @@ impl Hub {
     pub(crate) fn detach(&self, connection: &Arc<Connection>, conversations: &[ConversationId]) {
         let Some(joining) = connection.joined() else { return };
         for conversation in conversations {
-            if connection.followed().lock().remove(conversation) {
+            if connection.followed().lock().remove(*conversation) {
                 self.unsubscribe(&joining.caller.tenant, *conversation, connection.number);
             }
         }
@@ -182,10 +182,8 @@ impl Hub {
     /// Conversations that a user's connections here follow.
     pub(crate) fn followed_by(&self, tenant: &TenantId, user: &User) -> Vec<ConversationId> {
         let own = self.people.lock().of(tenant, user);
-        let mut followed: Vec<ConversationId> = own
-            .iter()
-            .flat_map(|connection| connection.followed().lock().iter().copied().collect::<Vec<_>>())
-            .collect();
+        let mut followed: Vec<ConversationId> =
+            own.iter().flat_map(|connection| connection.followed().lock().iter().collect::<Vec<_>>()).collect();
         followed.sort_unstable();
         followed.dedup();
         followed

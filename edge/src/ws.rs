@@ -9,6 +9,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use kefu_model::UserKind;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -96,15 +98,24 @@ pub(crate) fn percent_decode(text: &str) -> String {
 }
 
 async fn serve(services: Arc<Services>, connection: Arc<Connection>, handshake: ws_guard::Pending, place: Place) {
-    let config = &services.config;
-    let limits = GuardLimits { message_bytes: config.frame_bytes, fragments: config.message_fragments };
-    match tokio::time::timeout(millis(config.hello_timeout_ms), handshake.finish(limits)).await {
-        Ok(Some(Socket::Tcp(guard))) => drive(&connection, guard).await,
-        Ok(Some(Socket::Other(guard))) => Box::pin(drive(&connection, guard)).await,
-        Ok(None) | Err(_) => {}
+    match opened(&services, handshake).await {
+        Some(Socket::Tcp(mut guard)) => drive(&connection, &mut guard).await,
+        Some(Socket::Other(mut guard)) => Box::pin(drive(&connection, &mut guard)).await,
+        None => {}
     }
     connection.ended();
     drop(place);
+}
+
+/// The socket behind a handshake. Boxed, like all that a connection waits for seldom: the task of one that is idle is small.
+fn opened(services: &Services, handshake: ws_guard::Pending) -> BoxFuture<'_, Option<Socket>> {
+    let config = &services.config;
+    let limits = GuardLimits { message_bytes: config.frame_bytes, fragments: config.message_fragments };
+    async move {
+        let finished = tokio::time::timeout(millis(config.hello_timeout_ms), handshake.finish(limits)).await;
+        finished.ok().flatten()
+    }
+    .boxed()
 }
 
 /// Something happened on a socket.
@@ -118,28 +129,36 @@ enum Happened {
 }
 
 /// Carries frames both ways until either side ends.
-pub(crate) async fn drive<S: AsyncRead + AsyncWrite + Unpin>(connection: &Arc<Connection>, mut guard: Guard<S>) {
+pub(crate) async fn drive<S: AsyncRead + AsyncWrite + Unpin>(connection: &Arc<Connection>, guard: &mut Guard<S>) {
     let config = &connection.services.config;
     let mut bucket = Bucket::new(config.frames_per_second, config.frames_burst, clock::steady_ms());
     // What was read behind the handshake is there already.
-    let mut closing = take_messages(connection, &mut guard, &mut bucket);
+    let mut closing = take_messages(connection, guard, &mut bucket);
     loop {
         let happened = match (closing, bucket.wait_ms(clock::steady_ms())) {
             (Some(code), _) => Happened::Closed(code),
-            (None, 0) => poll_fn(|cx| poll_socket(connection, &mut guard, cx, true)).await,
-            (None, pause_ms) => {
-                // Too fast: write on, read later.
-                let writing = poll_fn(|cx| poll_socket(connection, &mut guard, cx, false));
-                let Ok(happened) = tokio::time::timeout(millis(pause_ms), writing).await else { continue };
-                happened
-            }
+            (None, 0) => poll_fn(|cx| poll_socket(connection, guard, cx, true)).await,
+            (None, pause_ms) => match Box::pin(only_write(connection, guard, pause_ms)).await {
+                Some(happened) => happened,
+                None => continue,
+            },
         };
         match happened {
-            Happened::Bytes => closing = take_messages(connection, &mut guard, &mut bucket),
-            Happened::Closed(code) => return say_goodbye(connection, guard, code).await,
+            Happened::Bytes => closing = take_messages(connection, guard, &mut bucket),
+            Happened::Closed(code) => return Box::pin(say_goodbye(connection, guard, code)).await,
             Happened::Gone => return,
         }
     }
+}
+
+/// A peer that is too fast is written to, and read from later.
+async fn only_write<S: AsyncRead + AsyncWrite + Unpin>(
+    connection: &Connection,
+    guard: &mut Guard<S>,
+    pause_ms: u64,
+) -> Option<Happened> {
+    let writing = poll_fn(|cx| poll_socket(connection, guard, cx, false));
+    tokio::time::timeout(millis(pause_ms), writing).await.ok()
 }
 
 /// Writes what is queued, and reads unless told not to.
@@ -276,19 +295,23 @@ fn code_of(violation: Violation) -> Code {
 
 /// The last frames and the close frame, within a bounded time; then the peer's answer is waited for, so that what was
 /// written is not lost with a reset.
-async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(connection: &Arc<Connection>, mut guard: Guard<S>, code: Code) {
+async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(
+    connection: &Arc<Connection>,
+    guard: &mut Guard<S>,
+    code: Code,
+) {
     connection.input(Input::Close(code));
     let parting = async {
         let take = async || poll_fn(|cx| Poll::Ready(connection.mailbox.take(cx, WRITE_BYTES, WRITE_FRAMES))).await;
         while let Mail::Frames(frames) = take().await {
-            queue_frames(connection, &mut guard, &frames);
+            queue_frames(connection, guard, &frames);
         }
         guard.queue_close(code.close_number(), code.title());
         if poll_fn(|cx| guard.poll_flush(cx)).await.is_err() {
             return;
         }
         if code != Code::Goodbye {
-            await_close(&mut guard).await;
+            await_close(guard).await;
         }
         let _ = poll_fn(|cx| guard.poll_shutdown(cx)).await;
     };

@@ -108,7 +108,8 @@ impl ChatHost {
         };
         let recovered = missed.is_some();
         self.metrics.attaches.with_label_values(&[if recovered { "yes" } else { "no" }]).inc();
-        let followers = self.followers.entry(key).or_default();
+        // One edge, as a rule.
+        let followers = self.followers.entry(key).or_insert_with(|| Vec::with_capacity(1));
         if !followers.contains(edge) {
             followers.push(edge.clone());
         }

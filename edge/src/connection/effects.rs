@@ -6,7 +6,7 @@ use std::time::Instant;
 use kefu_model::allocation::AgentStatus;
 use kefu_model::{Command, ConversationId, UserKind};
 
-use super::Connection;
+use super::{Arrival, Connection};
 use crate::auth::{Admission, AuthError, Caller};
 use crate::frame::{Code, ServerFrame};
 use crate::machine::{Effect, Input, Joining};
@@ -56,10 +56,8 @@ impl Connection {
     }
 
     async fn admit(&self, token: Option<String>) -> Result<Box<Admission>, Code> {
-        let (admission, given, user_id, user_kind) = {
-            let mut arrival = self.arrival.lock();
-            (arrival.admission.take(), arrival.token.take(), arrival.user_id.take(), arrival.user_kind)
-        };
+        let arrival = self.arrival.lock().take().unwrap_or_default();
+        let Arrival { token: given, user_id, user_kind, admission } = *arrival;
         let admission = match admission {
             Some(admission) => admission,
             None => {
@@ -133,6 +131,6 @@ impl Connection {
 
     /// Whether it follows that conversation.
     pub(crate) fn follows(&self, conversation: ConversationId) -> bool {
-        self.followed().lock().contains(&conversation)
+        self.followed().lock().contains(conversation)
     }
 }

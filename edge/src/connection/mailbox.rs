@@ -8,9 +8,6 @@ use parking_lot::Mutex;
 
 use crate::frame::Code;
 
-/// An emptied queue with room for more frames is given back.
-const KEEP_FRAMES: usize = 32;
-
 /// A bounded queue with one reader.
 pub(crate) struct Mailbox {
     max_frames: usize,
@@ -101,6 +98,11 @@ impl Mailbox {
             }
             return Mail::Nothing;
         }
+        // Usually all of it: then the queue goes as it is, and an idle connection keeps no room for frames.
+        if state.bytes <= max_bytes && state.frames.len() <= max_frames {
+            state.bytes = 0;
+            return Mail::Frames(std::mem::take(&mut state.frames).into());
+        }
         let mut taken = Vec::new();
         let mut bytes = 0;
         while bytes < max_bytes && taken.len() < max_frames {
@@ -109,9 +111,6 @@ impl Mailbox {
             taken.push(frame);
         }
         state.bytes = state.bytes.saturating_sub(bytes);
-        if state.frames.is_empty() && state.frames.capacity() > KEEP_FRAMES {
-            state.frames = VecDeque::new();
-        }
         Mail::Frames(taken)
     }
 }

@@ -41,7 +41,7 @@ impl Hub {
 
     fn may_follow_more(&self, connection: &Connection, conversation: ConversationId) -> bool {
         let mut followed = connection.followed().lock();
-        if followed.len() >= self.limits.followed_per_connection && !followed.contains(&conversation) {
+        if followed.len() >= self.limits.followed_per_connection && !followed.contains(conversation) {
             return false;
         }
         followed.insert(conversation);
@@ -193,7 +193,7 @@ impl Hub {
         let is_followed = is_state(items);
         connection.send(&frame);
         if !is_followed {
-            connection.followed().lock().remove(&head.id);
+            connection.followed().lock().remove(head.id);
             return;
         }
         for frame in frames.unwrap_or_default() {
@@ -213,7 +213,7 @@ impl Hub {
             self.resync(&key, followed);
         }
         if let Some(waiting) = followed.take_waiting(token) {
-            waiting.connection.followed().lock().remove(&conversation);
+            waiting.connection.followed().lock().remove(conversation);
             waiting.connection.send(&refused(waiting.id, conversation, refusal));
         }
     }

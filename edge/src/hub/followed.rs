@@ -54,7 +54,8 @@ impl Followed {
     pub(super) fn new() -> Self {
         Self {
             live: None,
-            subscribers: Vec::new(),
+            // A visitor's one connection, as a rule.
+            subscribers: Vec::with_capacity(1),
             waiting: Vec::new(),
             backlog: Vec::new(),
             resync: None,

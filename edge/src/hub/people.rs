@@ -17,7 +17,9 @@ pub(super) struct People {
 
 impl People {
     pub(super) fn join(&mut self, connection: &Arc<Connection>, caller: &Caller, limit: usize) -> Result<(), Code> {
-        let own = self.by_user.entry((caller.tenant.clone(), caller.user.clone())).or_default();
+        let key = (caller.tenant.clone(), caller.user.clone());
+        // One, as a rule.
+        let own = self.by_user.entry(key).or_insert_with(|| Vec::with_capacity(1));
         if own.len() >= limit {
             return Err(Code::TooManyConnections);
         }

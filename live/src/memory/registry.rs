@@ -14,20 +14,16 @@ use crate::registry::{Connection, ConnectionCounts, ConnectionPage, EdgeId, Edge
 
 #[derive(Debug, Default)]
 struct Tenant {
-    by_id: BTreeMap<Arc<str>, Connection>,
-    by_user: HashMap<User, BTreeSet<Arc<str>>>,
-}
-
-#[derive(Debug)]
-struct Edge {
-    expiry: Instant,
-    connections: BTreeSet<(TenantId, Arc<str>)>,
+    by_id: BTreeMap<Arc<str>, Box<Connection>>,
+    /// A customer has one connection, as a rule.
+    by_user: HashMap<User, Vec<Arc<str>>>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     tenants: HashMap<TenantId, Tenant>,
-    edges: HashMap<EdgeId, Edge>,
+    /// When the lease of each ends.
+    edges: HashMap<EdgeId, Instant>,
     count: usize,
 }
 
@@ -36,32 +32,27 @@ impl Registry {
         check_texts(&connection)?;
         self.sweep(now);
         self.unregister(&connection.tenant, &connection.id);
-        let Some(edge) = self.edges.get_mut(&connection.edge) else { return Err(LiveError::UnknownEdge) };
+        if !self.edges.contains_key(&connection.edge) {
+            return Err(LiveError::UnknownEdge);
+        }
         if self.count >= CONNECTIONS {
             return Err(LiveError::Full { what: "connections", limit: CONNECTIONS });
         }
         let id: Arc<str> = connection.id.as_str().into();
-        edge.connections.insert((connection.tenant.clone(), Arc::clone(&id)));
         let tenant = self.tenants.entry(connection.tenant.clone()).or_default();
-        tenant.by_user.entry(connection.user.clone()).or_default().insert(Arc::clone(&id));
-        tenant.by_id.insert(id, connection);
+        let of_user = tenant.by_user.entry(connection.user.clone()).or_insert_with(|| Vec::with_capacity(1));
+        of_user.push(Arc::clone(&id));
+        tenant.by_id.insert(id, Box::new(connection));
         self.count += 1;
         Ok(())
     }
 
-    pub(super) fn unregister(&mut self, tenant: &TenantId, id: &str) {
-        let Some(connection) = self.remove(tenant, id) else { return };
-        if let Some(edge) = self.edges.get_mut(&connection.edge) {
-            edge.connections.remove(&(tenant.clone(), Arc::from(id)));
-        }
-    }
-
-    fn remove(&mut self, tenant_id: &TenantId, id: &str) -> Option<Connection> {
-        let tenant = self.tenants.get_mut(tenant_id)?;
-        let connection = tenant.by_id.remove(id)?;
+    pub(super) fn unregister(&mut self, tenant_id: &TenantId, id: &str) {
+        let Some(tenant) = self.tenants.get_mut(tenant_id) else { return };
+        let Some(connection) = tenant.by_id.remove(id) else { return };
         self.count -= 1;
         if let Some(ids) = tenant.by_user.get_mut(&connection.user) {
-            ids.remove(id);
+            ids.retain(|known| **known != *id);
             if ids.is_empty() {
                 tenant.by_user.remove(&connection.user);
             }
@@ -69,33 +60,37 @@ impl Registry {
         if tenant.by_id.is_empty() {
             self.tenants.remove(tenant_id);
         }
-        Some(connection)
     }
 
     pub(super) fn renew_edge(&mut self, id: &EdgeId, ttl: Duration, now: Instant) -> Result<EdgeLease, LiveError> {
         self.sweep(now);
         let expiry = now + ttl.min(LEASE_TTL);
-        if let Some(edge) = self.edges.get_mut(id) {
-            edge.expiry = expiry;
+        if let Some(ends) = self.edges.get_mut(id) {
+            *ends = expiry;
             return Ok(EdgeLease::Renewed);
         }
         if self.edges.len() >= EDGES {
             return Err(LiveError::Full { what: "edges", limit: EDGES });
         }
-        self.edges.insert(id.clone(), Edge { expiry, connections: BTreeSet::new() });
+        self.edges.insert(id.clone(), expiry);
         Ok(EdgeLease::New)
     }
 
     pub(super) fn forget_edge(&mut self, id: &EdgeId) {
-        let Some(edge) = self.edges.remove(id) else { return };
-        for (tenant, connection) in edge.connections {
-            self.remove(&tenant, &connection);
+        if self.edges.remove(id).is_none() {
+            return;
+        }
+        let all = self.tenants.values().flat_map(|tenant| tenant.by_id.values());
+        let of_edge = all.filter(|connection| connection.edge == *id);
+        let gone: Vec<_> = of_edge.map(|connection| (connection.tenant.clone(), connection.id.clone())).collect();
+        for (tenant, connection) in gone {
+            self.unregister(&tenant, &connection);
         }
     }
 
     /// Removes edges whose lease ended; there are few edges, so every call does it first.
     fn sweep(&mut self, now: Instant) {
-        let ended = self.edges.iter().filter(|(_, edge)| edge.expiry <= now);
+        let ended = self.edges.iter().filter(|(_, ends)| **ends <= now);
         let ended: Vec<EdgeId> = ended.map(|(id, _)| id.clone()).collect();
         for id in ended {
             self.forget_edge(&id);
@@ -104,7 +99,7 @@ impl Registry {
 
     pub(super) fn connection(&mut self, tenant: &TenantId, id: &str, now: Instant) -> Option<Connection> {
         self.sweep(now);
-        self.tenants.get(tenant)?.by_id.get(id).cloned()
+        self.tenants.get(tenant)?.by_id.get(id).map(|found| (**found).clone())
     }
 
     pub(super) fn connections_of(&mut self, tenant: &TenantId, user: &User, now: Instant) -> Vec<Connection> {
@@ -121,7 +116,7 @@ impl Registry {
     fn of_user<'a>(&'a self, tenant: &TenantId, user: &User) -> impl Iterator<Item = &'a Connection> {
         let tenant = self.tenants.get(tenant);
         let ids = tenant.and_then(|tenant| tenant.by_user.get(user)).into_iter().flatten();
-        ids.filter_map(move |id| tenant?.by_id.get(id))
+        ids.filter_map(move |id| tenant?.by_id.get(id).map(|found| &**found))
     }
 
     pub(super) fn page(
@@ -135,7 +130,8 @@ impl Registry {
         let Some(tenant) = self.tenants.get(tenant) else { return ConnectionPage::default() };
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut from_there = tenant.by_id.range::<str, _>((start, Bound::Unbounded));
-        let connections: Vec<Connection> = from_there.by_ref().take(limit).map(|(_, found)| found.clone()).collect();
+        let connections: Vec<Connection> =
+            from_there.by_ref().take(limit).map(|(_, found)| (**found).clone()).collect();
         let more = from_there.next().is_some();
         let next = connections.last().filter(|_| more).map(|last| last.id.clone());
         ConnectionPage { connections, next }

@@ -66,14 +66,17 @@ pub trait Domain: Send + Sync + 'static {
     fn overloaded(&self) -> Self::Answer;
 }
 
-/// A record's outcomes as they stand in the log, each with whom it is of.
+/// An outcome of the log, with whom it is of.
+pub(super) type OfAggregate<D> = (<D as Domain>::Id, Arc<Logged<<D as Domain>::Outcome>>);
+
+/// A record's outcomes as they stand in the log.
 ///
 /// # Errors
 /// When one is malformed or of a kind not known here.
 pub(super) fn read_outcomes<D: Domain>(
     domain: &D,
     outcomes: &[&serde_bytes::Bytes],
-) -> Result<Vec<(D::Id, Arc<Logged<D::Outcome>>)>, PayloadError> {
+) -> Result<Vec<OfAggregate<D>>, PayloadError> {
     let read = |bytes: &&serde_bytes::Bytes| {
         let outcome = domain.decode_outcome(bytes)?;
         let bytes = Bytes::copy_from_slice(bytes);
