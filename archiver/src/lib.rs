@@ -34,7 +34,7 @@ impl Default for ArchiverConfig {
         Self {
             gather: Gather {
                 every: Duration::from_millis(50),
-                busy: 64,
+                busy: 8,
                 at_most: Duration::from_millis(200),
                 outcomes: 4_000,
             },

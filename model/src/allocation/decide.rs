@@ -1,5 +1,6 @@
 //! `decide` for allocation: the command first, then whatever can be matched now.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::queue::Settings;
@@ -19,7 +20,7 @@ pub fn decide(
     now: At,
     settings: &Settings,
 ) -> (Option<AllocationOutcome>, AllocationAnswer) {
-    let mut draft = Draft { state: state.clone(), events: Vec::new(), now, settings };
+    let mut draft = Draft { state: Cow::Borrowed(state), events: Vec::new(), now, settings };
     let answer = match draft.judge(command) {
         Ok(()) => AllocationAnswer::Done,
         Err(refusal) => AllocationAnswer::Refused(refusal),
@@ -35,7 +36,8 @@ pub fn decide(
 }
 
 struct Draft<'a> {
-    state: Allocation,
+    /// Copied by the first event: most commands, and all ticks of a quiet tenant, have none.
+    state: Cow<'a, Allocation>,
     events: Vec<AllocationEvent>,
     now: At,
     settings: &'a Settings,
@@ -43,7 +45,7 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     fn push(&mut self, event: AllocationEvent) {
-        self.state.apply_event(&event, self.now);
+        self.state.to_mut().apply_event(&event, self.now);
         self.events.push(event);
     }
 
