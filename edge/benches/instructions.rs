@@ -16,8 +16,8 @@ const BENCHES: &[Bench] = &[
     ("read 32 JSON frames", |count| read(count, Codec::Json, 32)),
     ("read 32 msgpack frames", |count| read(count, Codec::Msgpack, 32)),
     ("hash a command", hash),
-    ("deliver a message as JSON", |count| deliver(count, Codec::Json)),
-    ("deliver a message as msgpack", |count| deliver(count, Codec::Msgpack)),
+    ("encode a delivered message as JSON", |count| deliver(count, Codec::Json)),
+    ("encode a delivered message as msgpack", |count| deliver(count, Codec::Msgpack)),
     ("a page of 50 messages as JSON", history),
 ];
 const ROUNDS: u32 = 100;

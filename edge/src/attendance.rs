@@ -18,8 +18,6 @@ use crate::services::Services;
 
 /// How long an answer counts.
 const FRESH: Duration = Duration::from_secs(2);
-/// How long allocation may take to answer. Beyond, what was known before counts.
-const WITHIN: Duration = Duration::from_secs(1);
 
 /// Whether anybody takes chats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
@@ -66,9 +64,10 @@ pub(crate) async fn service(services: &Services, tenant: &TenantId) -> Service {
     if known.asked_at.is_some_and(|at| at.elapsed() < FRESH) {
         return known.service;
     }
-    let view = tokio::time::timeout(WITHIN, services.upstream.allocation_view(tenant)).await;
+    // Without an answer, what was known before counts.
+    let view = services.glance(tenant).await;
     known.asked_at = Some(Instant::now());
-    if let Ok(Ok(view)) = view {
+    if let Some(view) = view {
         known.service = Service::of(&view);
     }
     known.service

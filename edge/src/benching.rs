@@ -1,5 +1,5 @@
-//! What happens inside of an edge on the way of a message, for the benches whose instructions are counted. Nothing here
-//! belongs into the product.
+//! What happens inside of an edge on the way of a message, for the benches whose instructions are counted. The
+//! product does not use it.
 
 use bytes::Bytes;
 use kefu_model::{At, CommandHash, Conversation, Outcome, Role, UserKind};

@@ -1,7 +1,7 @@
 //! One client's connection, whatever carries it: the machine, the effects it wants, and what is queued to the client.
 
+mod conversation_set;
 mod effects;
-mod followed;
 mod mailbox;
 
 use std::collections::VecDeque;
@@ -18,7 +18,7 @@ use crate::frame::{Code, Codec, Parsed, ServerFrame};
 use crate::machine::{Input, Joining, Machine};
 use crate::services::Services;
 
-pub(crate) use followed::Followed;
+pub(crate) use conversation_set::ConversationSet;
 pub(crate) use mailbox::{Mail, Mailbox};
 
 /// What carries a connection.
@@ -66,7 +66,7 @@ pub(crate) struct Connection {
     /// Until the credential is checked.
     pub(super) arrival: Mutex<Option<Box<Arrival>>>,
     joined: OnceLock<Joining>,
-    followed: Mutex<Followed>,
+    followed: Mutex<ConversationSet>,
     actor: Mutex<Actor>,
     /// Since when the peer takes nothing of what is written, in milliseconds; 0 while it does.
     stalled_since_ms: AtomicU64,
@@ -135,7 +135,7 @@ impl Connection {
     }
 
     /// Conversations that it follows.
-    pub(crate) fn followed(&self) -> &Mutex<Followed> {
+    pub(crate) fn followed(&self) -> &Mutex<ConversationSet> {
         &self.followed
     }
 

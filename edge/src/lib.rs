@@ -33,6 +33,7 @@ mod upstream;
 mod ws;
 mod ws_guard;
 
+#[doc(hidden)]
 pub mod benching;
 pub mod directory;
 pub mod frame;

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kefu_live::{EdgeId, Live};
-use kefu_model::UserKind;
 use kefu_model::allocation::AgentStatus;
+use kefu_model::{TenantId, UserKind};
+use kefu_nats::view::AllocationView;
 use kefu_store::Store;
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
@@ -25,6 +26,9 @@ use crate::metrics::Metrics;
 use crate::presence::{PresenceKeeper, from_live};
 use crate::registry::RegistryKeeper;
 use crate::upstream::Upstream;
+
+/// How long allocation may take to answer what is not needed.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// Everything that a connection or a request may need.
 pub(crate) struct Services {
@@ -80,6 +84,12 @@ impl Services {
             UserKind::Customer => None,
         };
         Ok(Admission { caller, connection_id: connection_id.to_owned(), status, renewed })
+    }
+
+    /// A tenant's allocation, where an answer does without it: none when it is not to be had within a second.
+    pub(crate) async fn glance(&self, tenant: &TenantId) -> Option<AllocationView> {
+        let view = tokio::time::timeout(GLANCE, self.upstream.allocation_view(tenant)).await;
+        view.ok()?.ok()
     }
 
     /// The status an agent chose, as far as anybody remembers; who comes without one is online.

@@ -98,6 +98,16 @@ pub async fn registry(live: &dyn Live) {
     assert_eq!(live.online(&t, &users).await.expect("online"), [true, true, false]);
     assert_eq!(live.online(&tenant("other"), &users).await.expect("online"), [false; 3]);
 
+    for connection_id in ["c9", "c0", "c5"] {
+        live.register(connection(connection_id, &customer, "e2")).await.expect("register");
+    }
+    let own = live.connections_of(&t, &customer).await.expect("connections");
+    let ids: Vec<&str> = own.iter().map(|found| found.id.as_str()).collect();
+    assert!(ids.is_sorted() && ids.len() >= 4, "{ids:?}");
+    for connection_id in ["c9", "c0", "c5"] {
+        live.unregister(&t, connection_id).await.expect("unregister");
+    }
+
     let page = live.connections(&t, None, 3).await.expect("page");
     assert_eq!(page.next.as_deref(), Some("c3"));
     let page = live.connections(&t, page.next.as_deref(), 3).await.expect("page");

@@ -49,7 +49,7 @@ macro_rules! conformance_tests {
             opening_at_once_makes_one_stream, unknown_streams_are_not_found, invalid_names_are_refused,
             many_streams_at_once, a_restart_keeps_everything, close_refuses_everything);
         $crate::conformance_tests!(@module $harness, readers:
-            reads_from_the_middle_and_follows, two_readers_see_the_same, starts_at_the_first_available,
+            reads_from_the_middle_and_follows, knows_what_is_there, two_readers_see_the_same, starts_at_the_first_available,
             a_start_beyond_the_end_waits, a_cancelled_read_loses_nothing, reads_large_records,
             a_replaced_stream_ends_its_readers, a_record_can_be_read_alone, a_memory_stream_is_read_too);
         $crate::conformance_tests!(@module $harness, core:

@@ -187,6 +187,10 @@ impl StreamReader for PausingReader {
         self.inner.next().await
     }
 
+    fn has_more(&self) -> bool {
+        self.inner.has_more()
+    }
+
     fn stream_id(&self) -> uuid::Uuid {
         self.inner.stream_id()
     }

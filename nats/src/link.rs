@@ -368,6 +368,7 @@ impl Link {
             match asked {
                 Ok(bytes) => return payload::decode(&bytes).map_err(|_| Refusal::NoAnswer),
                 Err(TransportError::Timeout) => {}
+                Err(TransportError::Closed) => break,
                 Err(_) => tokio::time::sleep(ASK_PAUSE).await,
             }
         }

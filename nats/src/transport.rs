@@ -155,6 +155,10 @@ pub trait StreamReader: Send {
     /// [`TransportError::Corrupt`] if it cannot be read, [`TransportError::Closed`] after a close.
     async fn next(&mut self) -> Result<StreamRecord, TransportError>;
 
+    /// Whether a record that was not yielded yet is known to be there, so that [`next`](Self::next) does not wait for a
+    /// writer. It may be false while one is on its way.
+    fn has_more(&self) -> bool;
+
     /// The identity of the stream being read.
     fn stream_id(&self) -> Uuid;
 }

@@ -1,4 +1,4 @@
-//! SQLite without threads, for the benches whose instructions are counted. Nothing here belongs into the product.
+//! SQLite without threads, for the benches whose instructions are counted. The product does not use it.
 
 use std::path::PathBuf;
 

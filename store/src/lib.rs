@@ -28,6 +28,7 @@ mod report;
 mod rows;
 mod stamp;
 
+#[doc(hidden)]
 pub mod benching;
 pub mod conformance;
 pub mod fuzzing;

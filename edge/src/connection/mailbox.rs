@@ -111,6 +111,9 @@ impl Mailbox {
             taken.push(frame);
         }
         state.bytes = state.bytes.saturating_sub(bytes);
+        if state.frames.is_empty() {
+            state.frames = VecDeque::new();
+        }
         Mail::Frames(taken)
     }
 }
@@ -142,6 +145,22 @@ mod tests {
         let frames = vec![Bytes::from_static(b"12345"), Bytes::from_static(b"1")];
         assert_eq!(take(&mailbox, 100), Mail::Frames(frames));
         assert!(mailbox.push(Bytes::from_static(b"1234567890")));
+    }
+
+    #[test]
+    fn what_is_taken_in_parts_comes_whole_and_leaves_no_room() {
+        let mailbox = Mailbox::new(10, 100);
+        for frame in ["one", "two", "three"] {
+            assert!(mailbox.push(Bytes::from_static(frame.as_bytes())));
+        }
+        let frames = |texts: &[&'static str]| {
+            Mail::Frames(texts.iter().map(|text| Bytes::from_static(text.as_bytes())).collect())
+        };
+        assert_eq!(take(&mailbox, 1), frames(&["one"]));
+        assert!(mailbox.has_room_for(23) && !mailbox.has_room_for(24), "8 bytes are left");
+        assert_eq!(take(&mailbox, 7), frames(&["two", "three"]));
+        assert_eq!(mailbox.state.lock().frames.capacity(), 0);
+        assert!(mailbox.has_room_for(25));
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub(crate) async fn conversations(
 
 /// The archive is a moment behind: waits, within bounds, until it lists the sessions that the agent has.
 async fn await_archive(services: &Services, caller: &Caller) -> Result<(), Problem> {
-    let Ok(view) = services.upstream.allocation_view(&caller.tenant).await else { return Ok(()) };
+    let Some(view) = services.glance(&caller.tenant).await else { return Ok(()) };
     let mine = view.held.iter().filter(|held| held.agent == caller.user.id);
     let key = |held: &HeldView| ConversationKey { tenant: caller.tenant.clone(), conversation: held.conversation };
     let keys: Vec<ConversationKey> = mine.map(key).take(kefu_store::limits::KEYS).collect();

@@ -156,7 +156,7 @@ async fn status_answer(
     status: AgentStatus,
     capacity: Option<u16>,
 ) -> StatusAnswer {
-    let view = services.upstream.allocation_view(&access.tenant).await.unwrap_or_default();
+    let view = services.glance(&access.tenant).await.unwrap_or_default();
     let known = view.agents.into_iter().find(|agent| agent.id == access.user.id);
     let load = known.as_ref().map_or(0, |agent| agent.load);
     let capacity = capacity.or(known.map(|agent| agent.capacity)).or(access.capacity).unwrap_or_default();

@@ -208,7 +208,7 @@ fn may_look_or_waits(caller: &Caller, state: &Conversation) -> Result<(), Refusa
 
 async fn with_place(services: &Services, caller: &Caller, mut info: SessionInfo) -> SessionInfo {
     if info.status == frame::SessionStatus::Waiting
-        && let Ok(view) = services.upstream.allocation_view(&caller.tenant).await
+        && let Some(view) = services.glance(&caller.tenant).await
         && let Some(place) = view.waiting.iter().find(|place| place.conversation.to_string() == info.conversation_id)
     {
         info.position = Some(place.position);

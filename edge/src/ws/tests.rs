@@ -200,5 +200,6 @@ fn the_future_of_a_connection_is_small() {
         std::mem::size_of::<F>()
     }
     let size = size_of_future(serve);
-    assert!(size <= 2_048, "{size} bytes");
+    // A task of 640 bytes with what the runtime adds. Each idle connection has one.
+    assert!(size <= 560, "{size} bytes");
 }

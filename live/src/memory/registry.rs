@@ -15,7 +15,7 @@ use crate::registry::{Connection, ConnectionCounts, ConnectionPage, EdgeId, Edge
 #[derive(Debug, Default)]
 struct Tenant {
     by_id: BTreeMap<Arc<str>, Box<Connection>>,
-    /// A customer has one connection, as a rule.
+    /// By id. A customer has one connection, as a rule.
     by_user: HashMap<User, Vec<Arc<str>>>,
 }
 
@@ -41,7 +41,8 @@ impl Registry {
         let id: Arc<str> = connection.id.as_str().into();
         let tenant = self.tenants.entry(connection.tenant.clone()).or_default();
         let of_user = tenant.by_user.entry(connection.user.clone()).or_insert_with(|| Vec::with_capacity(1));
-        of_user.push(Arc::clone(&id));
+        let place = of_user.binary_search(&id).unwrap_or_else(|place| place);
+        of_user.insert(place, Arc::clone(&id));
         tenant.by_id.insert(id, Box::new(connection));
         self.count += 1;
         Ok(())

@@ -20,6 +20,19 @@ pub async fn reads_from_the_middle_and_follows(harness: impl Harness) {
     }
 }
 
+/// What is there is known to be there, as soon as something of it was yielded, and nothing else is.
+pub async fn knows_what_is_there(harness: impl Harness) {
+    let transport = with_stream(&harness).await;
+    let reader = transport.read("s", 1).await.expect("a reader");
+    assert!(!reader.has_more(), "there is nothing");
+    append_range(&*transport, "s", 1..=1_500).await;
+    let mut reader = transport.read("s", 1).await.expect("a reader");
+    for number in 1..=1_500 {
+        expect_range(&mut *reader, number..=number).await;
+        assert_eq!(reader.has_more(), number < 1_500, "behind {number}");
+    }
+}
+
 /// Readers are independent, also while appends go on.
 pub async fn two_readers_see_the_same(harness: impl Harness) {
     let transport = with_stream(&harness).await;

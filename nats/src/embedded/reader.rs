@@ -62,6 +62,14 @@ impl StreamReader for Reader {
         }
     }
 
+    fn has_more(&self) -> bool {
+        match *self.signal.borrow() {
+            Signal::Last(last) => last >= self.next.max(self.stream.info().first),
+            // The next call says so.
+            Signal::Deleted | Signal::Closed => true,
+        }
+    }
+
     fn stream_id(&self) -> Uuid {
         self.stream.id
     }

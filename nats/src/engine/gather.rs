@@ -4,12 +4,10 @@
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use futures::FutureExt as _;
-
 use super::reader::{LogReader, ReadError, ReadRecord};
 
-/// So many records that are there already are a window: a reader that is behind does not wait for more.
-const BEHIND_RECORDS: usize = 256;
+/// Records that are enough for a window, whatever is in them: a reader that is behind does not wait for more.
+const RECORDS: usize = 256;
 
 /// How much a reader takes at once.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +56,10 @@ impl Window {
         self.outcomes += record.outcomes.len();
         self.records.push(record);
     }
+
+    fn is_enough(&self, outcomes: usize) -> bool {
+        self.outcomes >= outcomes || self.records.len() >= RECORDS
+    }
 }
 
 impl LogReader {
@@ -71,12 +73,13 @@ impl LogReader {
             let first = self.next().await?;
             self.gathered.push(first);
         }
-        self.take_what_is_there(gather.outcomes)?;
         let begun = tokio::time::Instant::now();
-        while self.gathered.outcomes < gather.outcomes && self.gathered.records.len() < BEHIND_RECORDS {
+        self.take_what_is_there(gather.outcomes).await?;
+        while !self.gathered.is_enough(gather.outcomes) {
             let before = self.gathered.outcomes;
-            tokio::time::sleep(gather.wait(moment())).await;
-            self.take_what_is_there(gather.outcomes)?;
+            let left = gather.at_most.saturating_sub(begun.elapsed());
+            tokio::time::sleep(gather.wait(moment()).min(left)).await;
+            self.take_what_is_there(gather.outcomes).await?;
             if self.gathered.outcomes - before < gather.busy || begun.elapsed() >= gather.at_most {
                 break;
             }
@@ -84,11 +87,11 @@ impl LogReader {
         Ok(std::mem::take(&mut self.gathered).records)
     }
 
-    fn take_what_is_there(&mut self, enough: usize) -> Result<(), ReadError> {
-        while self.gathered.outcomes < enough
-            && let Some(record) = tokio::task::unconstrained(self.next()).now_or_never()
+    async fn take_what_is_there(&mut self, enough: usize) -> Result<(), ReadError> {
+        while !self.gathered.is_enough(enough)
+            && let Some(record) = self.next_known().await?
         {
-            self.gathered.push(record?);
+            self.gathered.push(record);
         }
         Ok(())
     }

@@ -116,26 +116,43 @@ impl LogReader {
     /// # Errors
     /// All errors are final.
     pub async fn next(&mut self) -> Result<ReadRecord, ReadError> {
-        let log = self.log;
         loop {
-            let record = self.reader.next().await.map_err(|source| ReadError::Transport { log, source })?;
-            let position = record.position;
-            if position != self.cursor.position + 1 {
-                return Err(ReadError::Gap { log, after: self.cursor.position, next: position });
+            if let Some(record) = self.read_one().await? {
+                return Ok(record);
             }
-            let wire: RecordWire =
-                payload::decode(&record.payload).map_err(|source| ReadError::Payload { log, position, source })?;
-            if self.cursor.admit(position, wire.stamp()) == Standing::Void {
-                continue;
-            }
-            let outcomes = match wire {
-                RecordWire::Claim(..) => Vec::new(),
-                RecordWire::Batch(.., outcomes) => {
-                    outcomes.into_iter().map(|bytes| record.payload.slice_ref(bytes)).collect()
-                }
-            };
-            return Ok(ReadRecord { cursor: self.cursor, outcomes });
         }
+    }
+
+    /// The next record that counts, if one is known to be there. Cancel-safe.
+    pub(super) async fn next_known(&mut self) -> Result<Option<ReadRecord>, ReadError> {
+        while self.reader.has_more() {
+            if let Some(record) = self.read_one().await? {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next record, unless it does not count.
+    async fn read_one(&mut self) -> Result<Option<ReadRecord>, ReadError> {
+        let log = self.log;
+        let record = self.reader.next().await.map_err(|source| ReadError::Transport { log, source })?;
+        let position = record.position;
+        if position != self.cursor.position + 1 {
+            return Err(ReadError::Gap { log, after: self.cursor.position, next: position });
+        }
+        let wire: RecordWire =
+            payload::decode(&record.payload).map_err(|source| ReadError::Payload { log, position, source })?;
+        if self.cursor.admit(position, wire.stamp()) == Standing::Void {
+            return Ok(None);
+        }
+        let outcomes = match wire {
+            RecordWire::Claim(..) => Vec::new(),
+            RecordWire::Batch(.., outcomes) => {
+                outcomes.into_iter().map(|bytes| record.payload.slice_ref(bytes)).collect()
+            }
+        };
+        Ok(Some(ReadRecord { cursor: self.cursor, outcomes }))
     }
 }
 

@@ -36,16 +36,25 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// The caller's end of a reading task.
 pub(super) struct Reader {
     id: Uuid,
-    records: mpsc::Receiver<Result<StreamRecord, TransportError>>,
+    records: mpsc::Receiver<Result<Read, TransportError>>,
     task: JoinHandle<()>,
+    /// Whether the server had more behind the record that was yielded last.
+    more: bool,
     ended: Option<TransportError>,
+}
+
+/// A record on its way to the caller.
+struct Read {
+    record: StreamRecord,
+    /// Whether the server had more behind it.
+    more: bool,
 }
 
 impl Reader {
     pub(super) fn start(connection: Arc<Connection>, stream: &str, id: Uuid, from: Position) -> Self {
         let (sender, records) = mpsc::channel(READ_AHEAD);
         let following = Following { connection, stream: stream.to_owned(), id, next: from.max(1), sender };
-        Self { id, records, task: tokio::spawn(following.run()), ended: None }
+        Self { id, records, task: tokio::spawn(following.run()), more: false, ended: None }
     }
 }
 
@@ -55,11 +64,20 @@ impl StreamReader for Reader {
         if let Some(error) = &self.ended {
             return Err(error.clone());
         }
-        let next = self.records.recv().await.unwrap_or(Err(TransportError::Closed));
-        if let Err(error) = &next {
-            self.ended = Some(error.clone());
+        match self.records.recv().await.unwrap_or(Err(TransportError::Closed)) {
+            Ok(Read { record, more }) => {
+                self.more = more;
+                Ok(record)
+            }
+            Err(error) => {
+                self.ended = Some(error.clone());
+                Err(error)
+            }
         }
-        next
+    }
+
+    fn has_more(&self) -> bool {
+        self.more || !self.records.is_empty()
     }
 
     fn stream_id(&self) -> Uuid {
@@ -79,7 +97,7 @@ struct Following {
     stream: String,
     id: Uuid,
     next: Position,
-    sender: mpsc::Sender<Result<StreamRecord, TransportError>>,
+    sender: mpsc::Sender<Result<Read, TransportError>>,
 }
 
 impl Following {
@@ -164,8 +182,8 @@ impl Following {
                 Some(Err(error)) => return error.to_string(),
                 None => return "the pull ended".to_owned(),
             };
-            let (sequence, position) = match message.info() {
-                Ok(info) => (info.consumer_sequence, info.stream_sequence),
+            let (sequence, position, more) = match message.info() {
+                Ok(info) => (info.consumer_sequence, info.stream_sequence, info.pending > 0),
                 Err(error) => return error.to_string(),
             };
             if sequence != delivered + 1 {
@@ -177,7 +195,7 @@ impl Following {
                 continue;
             }
             let record = StreamRecord { position, payload: message.message.payload };
-            if self.sender.send(Ok(record)).await.is_err() {
+            if self.sender.send(Ok(Read { record, more })).await.is_err() {
                 return "the reader is gone".to_owned();
             }
             self.next = position + 1;

@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 
 use super::Counts;
 
-/// A ratio above this fails. Repeated counts lie within 1 %; the rest is for crates that are divided into other units for
-/// code generation because something else in them changed.
+/// A ratio above this fails. Repeated counts lie within 0.2 %; the rest is for what a change elsewhere in a crate does to the
+/// decisions about inlining.
 const MOST: f64 = 1.05;
 /// Below this the baseline no longer guards what was won.
 const LEAST: f64 = 0.95;

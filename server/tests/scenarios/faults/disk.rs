@@ -77,7 +77,7 @@ impl Disk {
                 std::thread::sleep(Duration::from_millis(1));
             }
         });
-        Ballast { path, stop, filler }
+        Ballast { path, stop, filler: Some(filler) }
     }
 
     fn mount_again(&self, options: &str) {
@@ -92,14 +92,20 @@ impl Disk {
 struct Ballast {
     path: PathBuf,
     stop: Arc<AtomicBool>,
-    filler: JoinHandle<()>,
+    filler: Option<JoinHandle<()>>,
 }
 
 impl Ballast {
-    fn make_room(self) {
+    fn make_room(mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.filler.join().expect("the filler ends");
-        std::fs::remove_file(self.path).expect("the ballast can be deleted");
+        self.filler.take().expect("it fills").join().expect("the filler ends");
+        std::fs::remove_file(&self.path).expect("the ballast can be deleted");
+    }
+}
+
+impl Drop for Ballast {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 }
 

@@ -1,14 +1,15 @@
-//! The conversations that a connection follows.
+//! A small set of conversations: those that a connection follows.
 
 use kefu_model::ConversationId;
 
-/// A set that takes no more room than its items: most connections follow one conversation, an agent's some hundreds.
+/// Made for one item, which most connections have, and good enough for the some hundreds of an agent. An empty one takes no
+/// room.
 #[derive(Debug, Default)]
-pub(crate) struct Followed {
+pub(crate) struct ConversationSet {
     sorted: Vec<ConversationId>,
 }
 
-impl Followed {
+impl ConversationSet {
     pub(crate) fn len(&self) -> usize {
         self.sorted.len()
     }
@@ -29,8 +30,12 @@ impl Followed {
 
     /// Takes one out; false if it was not there.
     pub(crate) fn remove(&mut self, conversation: ConversationId) -> bool {
-        let place = self.sorted.binary_search(&conversation);
-        place.map(|place| self.sorted.remove(place)).is_ok()
+        let Ok(place) = self.sorted.binary_search(&conversation) else { return false };
+        self.sorted.remove(place);
+        if self.sorted.is_empty() {
+            self.sorted = Vec::new();
+        }
+        true
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = ConversationId> {
@@ -52,7 +57,7 @@ mod tests {
         fn it_is_a_set(changes in prop::collection::vec((any::<bool>(), 0..20_u8), 0..100)) {
             let tenant = TenantId::new("t").unwrap();
             let id = |number: u8| ConversationId::support(&tenant, &UserId::new(&format!("u{number}")).unwrap());
-            let (mut followed, mut set) = (Followed::default(), BTreeSet::new());
+            let (mut followed, mut set) = (ConversationSet::default(), BTreeSet::new());
             for (add, number) in changes {
                 let conversation = id(number);
                 if add {
