@@ -19,7 +19,7 @@ fn main() {
         fail(&format!("there are no built pages in {}: index.html is missing", dist.display()));
     }
     println!("cargo::rerun-if-changed={}", dist.display());
-    println!("cargo::rustc-env=KEFU_WEB_FOLDER={}", dist.display());
+    println!("cargo::rustc-env=PAGES_FOLDER={}", dist.display());
 }
 
 fn build() -> PathBuf {

@@ -5,7 +5,7 @@ use kefu_edge::{Asset, Assets};
 use rust_embed::Embed;
 
 #[derive(Embed)]
-#[folder = "$KEFU_WEB_FOLDER"]
+#[folder = "$PAGES_FOLDER"]
 struct Files;
 
 /// The embedded pages.

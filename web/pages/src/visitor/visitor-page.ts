@@ -128,7 +128,8 @@ export class VisitorPage {
     const empty = rows.length === 0
     this.#renderSession(state, unsent.length > 0)
     show(this.#intro.element, empty && state.loaded && !this.#leaving)
-    show(this.#log.element, !empty)
+    // Until it is known what was said, the empty log keeps the place.
+    show(this.#log.element, !empty || (!state.loaded && !this.#leaving))
     this.#log.update(rows, state.olderCursor !== undefined)
     setText(this.#service, serviceText(state, me, this.#leaving))
     setText(
