@@ -91,7 +91,8 @@ fn move_log_aside(log: &Path, epoch: u64) -> anyhow::Result<Option<PathBuf>> {
     anyhow::bail!("there are too many logs aside of {}", log.display())
 }
 
-fn is_embedded(settings: &Settings) -> bool {
+/// Whether the log is in the data folder.
+pub fn is_embedded(settings: &Settings) -> bool {
     settings.nats.url.is_empty()
 }
 
@@ -104,7 +105,7 @@ fn broker_settings(settings: &Settings) -> BrokerSettings {
     BrokerSettings {
         partitions: settings.deployment.partitions,
         allocation_partitions: settings.deployment.allocation_partitions,
-        in_on_disk: settings.nats.inbox_on_disk && !settings.nats.url.is_empty(),
+        in_on_disk: settings.nats.inbox_on_disk && !is_embedded(settings),
         replicas: settings.nats.replicas,
         log_max_bytes: Some(settings.nats.log_max_mib * 1024 * 1024).filter(|bytes| *bytes > 0),
         in_max_bytes: settings.nats.inbox_max_mib.max(1) * 1024 * 1024,

@@ -68,7 +68,7 @@ pub async fn current(store: &Arc<dyn Store>, deployment: &Deployment) -> anyhow:
 }
 
 fn consequence(settings: &Settings) -> String {
-    let log = if settings.nats.url.is_empty() {
+    let log = if backends::is_embedded(settings) {
         "the log in the data folder is moved aside".to_owned()
     } else {
         format!("the streams {}_* on NATS are deleted", settings.nats.prefix)
