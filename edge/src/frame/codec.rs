@@ -119,17 +119,17 @@ pub fn parse(codec: Codec, message: &[u8], max_frames: usize) -> Parsed {
     if codec == Codec::Json
         && let Ok(items) = serde_json::from_slice::<Vec<&RawValue>>(message)
     {
-        return parse_items(&items, max_frames, |item| parse_json(item.get().as_bytes()));
+        return parse_items(items, max_frames, |item| parse_json(item.get().as_bytes()));
     }
     match codec.decode::<Value>(message) {
         None => vec![Err(Code::NotAFrame)],
-        Some(Value::Array(items)) => parse_items(&items, max_frames, |item| parse_value(item.clone())),
+        Some(Value::Array(items)) => parse_items(items, max_frames, parse_value),
         Some(value) => vec![parse_value(value)],
     }
 }
 
-fn parse_items<T>(items: &[T], max_frames: usize, parse: impl Fn(&T) -> Result<ClientFrame, Code>) -> Parsed {
-    if items.len() > max_frames { vec![Err(Code::TooManyItems)] } else { items.iter().map(parse).collect() }
+fn parse_items<T>(items: Vec<T>, max_frames: usize, parse: impl Fn(T) -> Result<ClientFrame, Code>) -> Parsed {
+    if items.len() > max_frames { vec![Err(Code::TooManyItems)] } else { items.into_iter().map(parse).collect() }
 }
 
 /// One frame of an array, read from its text at once; what is no frame is looked at more closely, to say why.
