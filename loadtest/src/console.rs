@@ -17,7 +17,7 @@ pub struct Options {
     /// Agents, all of whom open their consoles.
     #[arg(long, default_value_t = 50)]
     agents: usize,
-    /// Conversations that each of them has had; 10,000 is what a large team has after years, and takes an hour to make.
+    /// Conversations that each of them has had; 10,000 is what a large team has after years, and takes ten minutes to make.
     #[arg(long, default_value_t = 400)]
     conversations: usize,
     /// Consoles opened at a time. The server hashes two passwords at once and lets nobody wait longer than 5 s for it.
