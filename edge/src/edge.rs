@@ -69,14 +69,9 @@ pub struct EdgeHandles {
 /// Why an edge cannot start, or ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum EdgeError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// Which address.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
+    /// The listener has no address.
+    #[error("the listener cannot be used")]
+    Listener(#[source] std::io::Error),
     /// The store cannot be read.
     #[error("cannot read the deployment")]
     Store(#[source] StoreError),
@@ -107,17 +102,16 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// Prepares all that can fail and listens.
+    /// Prepares all that can fail.
     ///
     /// # Errors
     /// [`EdgeError`].
-    pub async fn bind(config: EdgeConfig, handles: EdgeHandles, address: SocketAddr) -> Result<Self, EdgeError> {
+    pub async fn bind(config: EdgeConfig, handles: EdgeHandles, listener: TcpListener) -> Result<Self, EdgeError> {
         let EdgeHandles { link, events, store, live, assets, metrics, info } = handles;
         let deployment = store.deployment().await.map_err(EdgeError::Store)?.ok_or(EdgeError::NoDeployment)?;
         let parts = Parts { store, live, assets, prometheus: metrics, info };
         let (services, notices) = assemble(config, parts, Arc::new(link), &deployment.signing_secret.0)?;
-        let listener = TcpListener::bind(address).await.map_err(|source| EdgeError::Listen { address, source })?;
-        let address = listener.local_addr().map_err(|source| EdgeError::Listen { address, source })?;
+        let address = listener.local_addr().map_err(EdgeError::Listener)?;
         Ok(Self { services, listener, address, events, notices })
     }
 

@@ -140,6 +140,10 @@ impl Hub {
             }
             LinkEvent::Outcomes { tenant, conversation, epoch, outcomes } => {
                 self.outcomes(tenant, conversation, epoch, &outcomes);
+                if let Some(first) = outcomes.first() {
+                    let age_ms = u32::try_from(clock::now().0.saturating_sub(first.at.0)).unwrap_or(u32::MAX);
+                    self.metrics.delivered.observe(f64::from(age_ms) / 1_000.0);
+                }
             }
             LinkEvent::Reset { tenant, snapshot } => self.reset(tenant, &snapshot),
             LinkEvent::Notice(notice) => self.notice(notice),

@@ -15,6 +15,7 @@
 //! [`conformance`] holds the tests that every implementation passes.
 
 mod error;
+mod measured;
 mod memory;
 mod presence;
 mod rate;
@@ -28,6 +29,7 @@ use kefu_model::{TenantId, User, UserId};
 use std::time::Duration;
 
 pub use error::LiveError;
+pub use measured::{Measured, Observe};
 pub use memory::MemoryLive;
 pub use presence::{Incarnation, Lapsed, Presence, PresenceLease, PresenceStatus};
 pub use rate::{LockPolicy, LockState, Quota, RateDecision, RateKey};

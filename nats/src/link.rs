@@ -6,6 +6,7 @@
 //! every `rev` once.
 
 mod follow;
+mod metrics;
 mod outbox;
 mod task;
 
@@ -28,6 +29,7 @@ use crate::notice::Notice;
 use crate::payload::{self, AnswerWire, AskWire, DeliveryWire, HeartbeatWire, NoticeWire, OwnedWire, ReplyWire};
 use crate::transport::{ConnectionState, CoreEvent, Subscription, TransportError};
 use crate::view::{AllocationView, Cursor, Snapshot};
+pub use metrics::LinkMetrics;
 use outbox::OnWire;
 use task::{LogTask, Note};
 
@@ -195,6 +197,7 @@ impl Link {
     pub async fn start(
         broker: Broker,
         config: LinkConfig,
+        metrics: LinkMetrics,
         events: mpsc::Sender<LinkEvent>,
     ) -> Result<Self, TransportError> {
         let transport = broker.transport();
@@ -206,7 +209,7 @@ impl Link {
         for name in broker.logs() {
             let (notes, inbox) = mpsc::unbounded_channel();
             let pending = Arc::new(tokio::sync::Semaphore::new(config.pending_commands));
-            let task = LogTask::new(broker.clone(), config.clone(), name, inbox, events.clone());
+            let task = LogTask::new(broker.clone(), config.clone(), metrics.clone(), name, inbox, events.clone());
             tasks.spawn(task.run(stop.clone()));
             logs.push(Arc::new(Log { name, notes, pending, owner: Mutex::default() }));
         }

@@ -19,11 +19,13 @@
 //!
 //! [`conformance`] holds the tests that every implementation passes, [`Faulty`] wraps one to make it fail on purpose.
 
+mod around;
 mod directory;
 mod error;
 mod faulty;
 mod history;
 mod log;
+mod measured;
 mod report;
 mod rows;
 mod stamp;
@@ -51,6 +53,7 @@ pub use log::{
     Amendment, Checkpoint, ConversationKey, CustomerRow, DeviceKey, DeviceRow, Edit, Expired, Item, ItemKey, ItemRow,
     KeyRow, LogBatch, LogReader, LogStore, MemberRow, Recall, SessionRow, StateRow, Version, VersionRow,
 };
+pub use measured::{Measured, Observe};
 pub use report::{BUCKET_MS, Metric, ReportStore, RollupBatch, RollupQuery, RollupRow};
 pub use sqlite::{SqliteConfig, SqliteStore};
 pub use stamp::{Stamp, Stored};

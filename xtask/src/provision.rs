@@ -33,3 +33,8 @@ pub async fn k6() -> Result<PathBuf> {
 pub async fn valgrind() -> Result<PathBuf> {
     debian::program("valgrind", "valgrind", "valgrind is not installed; install the Debian package `valgrind`").await
 }
+
+/// Path of HAProxy; installed by apt-get if there is none and we may.
+pub async fn haproxy() -> Result<PathBuf> {
+    debian::program("haproxy", "haproxy", "haproxy is not installed; install the Debian package `haproxy`").await
+}

@@ -21,7 +21,8 @@ const OTHER_NAMES: [(&str, &str); 5] = [
 const NOT_SETTINGS: [&str; 2] = ["KEFU_CONFIG", "KEFU_WEB_DIST"];
 
 /// Settings whose variables are lists, separated by commas.
-const LISTS: [&str; 4] = ["server.roles", "server.allowed_origins", "server.frame_ancestors", "server.trusted_proxies"];
+const LISTS: [&str; 5] =
+    ["server.roles", "server.allowed_origins", "server.frame_ancestors", "server.trusted_proxies", "cql.nodes"];
 
 /// The settings, and what to say about them once logging works.
 pub struct Loaded {

@@ -32,8 +32,8 @@ impl Step {
             Self::Openapi => openapi::run().await,
             Self::E2e => e2e(components).await,
             Self::E2eNats => e2e_over_nats(components).await,
-            Self::Crash => crash::run(crash::Options::kills(KILLS, false)).await,
-            Self::CrashNats => crash::run(crash::Options::kills(KILLS, true)).await,
+            Self::Crash => crash::run(crash::Options::embedded(KILLS)).await,
+            Self::CrashNats => crash::run(crash::Options::over_nats(KILLS)).await,
         }
     }
 }

@@ -1,0 +1,165 @@
+//! A whole cluster on loopback: three NATS servers, Valkey, Cassandra, several processes of each role, and a load balancer.
+
+mod balancer;
+mod nats;
+mod role;
+mod valkey;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::cassandra::Cassandra;
+use crate::nats_server::free_port;
+use crate::{provision, workspace};
+use crate::service::Service;
+use balancer::Balancer;
+use nats::NatsCluster;
+pub use role::{ROLES, Role};
+use valkey::Valkey;
+
+const READY_LIMIT: Duration = Duration::from_secs(90);
+const POLL: Duration = Duration::from_millis(50);
+
+/// How a cluster is made.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Processes of each role.
+    pub processes: usize,
+    /// Where the load balancer listens; any free port unless given.
+    pub port: Option<u16>,
+    /// Whether it has the demo's accounts.
+    pub demo: bool,
+    /// The binary.
+    pub kefu: PathBuf,
+}
+
+impl Plan {
+    /// So many processes of each role, with the demo's accounts.
+    pub fn demo(processes: usize) -> Self {
+        Self { processes, port: None, demo: true, kefu: kefu() }
+    }
+
+    /// So many processes of each role, behind a load balancer on that port.
+    pub fn new(processes: usize, port: u16) -> Self {
+        Self { processes, port: Some(port), demo: false, kefu: kefu() }
+    }
+}
+
+/// The binary that was built, unless another one is to be tested.
+fn kefu() -> PathBuf {
+    std::env::var_os("KEFU_TEST_BIN").map_or_else(workspace::kefu_binary, PathBuf::from)
+}
+
+/// A running cluster. All of it ends when this is dropped.
+pub struct Cluster {
+    /// Processes of kefu.
+    pub processes: Vec<Process>,
+    /// Its load balancer.
+    pub balancer: Balancer,
+    /// Its NATS servers.
+    pub nats: NatsCluster,
+    /// Its Valkey.
+    pub valkey: Valkey,
+    /// Its Cassandra.
+    pub cassandra: Cassandra,
+    folder: TempDir,
+}
+
+/// A process of kefu.
+pub struct Process {
+    /// Its role.
+    pub role: Role,
+    /// Where it serves health and metrics, and an edge everything else.
+    pub port: u16,
+    /// The process itself.
+    pub service: Service,
+}
+
+impl Cluster {
+    /// Starts everything, and waits until the load balancer finds a ready edge.
+    pub async fn start(plan: &Plan) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("kefu-cluster-").tempdir().context("no temporary folder")?;
+        let (nats_program, valkey_program, haproxy) =
+            (provision::nats_server().await?, provision::valkey().await?, provision::haproxy().await?);
+        println!("starting three NATS servers, Valkey and Cassandra");
+        let cassandra = Cassandra::start(&provision::cassandra().await?);
+        let (nats, valkey, cassandra) = tokio::try_join!(
+            NatsCluster::start(&nats_program, folder.path()),
+            Valkey::start(&valkey_program, folder.path()),
+            cassandra,
+        )?;
+        let settings = [
+            ("KEFU_NATS__URL".to_owned(), nats.url()),
+            ("KEFU_NATS__REPLICAS".to_owned(), nats.servers.len().to_string()),
+            ("KEFU_REDIS__URL".to_owned(), valkey.url()),
+            ("KEFU_CQL__NODES".to_owned(), cassandra.nodes()),
+            ("KEFU_CQL__REPLICATION_FACTOR".to_owned(), "1".to_owned()),
+            ("KEFU_SERVER__TRUSTED_PROXIES".to_owned(), "127.0.0.1/32".to_owned()),
+        ];
+        println!("starting {} processes of kefu", plan.processes * ROLES.len());
+        let mut processes = Vec::new();
+        for role in ROLES {
+            for number in 1..=plan.processes {
+                processes.push(role::start(role, number, plan, &settings, folder.path())?);
+            }
+        }
+        let edges: Vec<_> = processes.iter().filter(|process| process.role == Role::Edge).map(|edge| edge.port).collect();
+        let port = plan.port.map_or_else(free_port, Ok)?;
+        let balancer = Balancer::start(&haproxy, folder.path(), port, &edges).await?;
+        let mut cluster = Self { processes, balancer, nats, valkey, cassandra, folder };
+        cluster.until_ready().await?;
+        Ok(cluster)
+    }
+
+    /// Waits until every process says that it is ready.
+    pub async fn until_ready(&mut self) -> Result<()> {
+        let client = reqwest::Client::new();
+        let began = Instant::now();
+        for process in &mut self.processes {
+            let url = format!("http://127.0.0.1:{}/readyz", process.port);
+            loop {
+                let answer = client.get(&url).timeout(Duration::from_secs(2)).send().await;
+                if answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+                    break;
+                }
+                if !process.service.is_running() || began.elapsed() > READY_LIMIT {
+                    let (name, tail) = (process.service.name(), process.service.log_tail());
+                    bail!("{name} is not ready; the end of its log:\n{tail}");
+                }
+                tokio::time::sleep(POLL).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The password of the first admin, as the edge that made them said it.
+    pub fn admin_password(&self) -> Result<String> {
+        for process in self.processes.iter().filter(|process| process.role == Role::Edge) {
+            let log = std::fs::read_to_string(self.folder.path().join(format!("{}.log", process.service.name())));
+            let log = log.context("an edge has no log")?;
+            if let Some((_, rest)) = log.split_once("one-time password: ") {
+                return rest.split_whitespace().next().map(ToOwned::to_owned).context("no password after its name");
+            }
+        }
+        bail!("no edge told a password")
+    }
+
+    /// Where logs are.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Stops kefu's processes as a rolling stop does, edges first, then everything else.
+    pub async fn stop(mut self) -> Result<()> {
+        for role in ROLES {
+            for process in self.processes.iter_mut().filter(|process| process.role == role) {
+                let took = process.service.terminate().await?;
+                println!("{} stopped in {:.1} s", process.service.name(), took.as_secs_f64());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,40 @@
+//! A Valkey server.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::nats_server::free_port;
+use crate::service::{Recipe, Service, listens};
+
+/// The server; it keeps nothing on disk, so that a restart loses everything.
+pub struct Valkey {
+    /// Its process.
+    pub server: Service,
+    port: u16,
+}
+
+impl Valkey {
+    /// Starts it and waits until it answers.
+    pub async fn start(program: &Path, folder: &Path) -> Result<Self> {
+        let port = free_port()?;
+        let words = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"];
+        let mut arguments: Vec<_> = words.iter().map(ToString::to_string).collect();
+        arguments.push(folder.display().to_string());
+        let recipe = Recipe { program: program.to_owned(), arguments, variables: Vec::new() };
+        let mut valkey = Self { server: Service::start("valkey", recipe, folder)?, port };
+        valkey.until_ready().await?;
+        Ok(valkey)
+    }
+
+    /// What clients connect to.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Waits until it answers.
+    pub async fn until_ready(&mut self) -> Result<()> {
+        let port = self.port;
+        self.server.until_ready(async || listens(port).await).await
+    }
+}
