@@ -23,6 +23,7 @@ use kefu_nats::notice::Notice;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
+use crate::clock;
 use crate::config::EdgeConfig;
 use crate::connection::Connection;
 use crate::frame::Code;
