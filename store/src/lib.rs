@@ -24,6 +24,7 @@ mod error;
 mod faulty;
 mod history;
 mod log;
+mod paging;
 mod report;
 mod rows;
 mod stamp;
@@ -31,12 +32,14 @@ mod stamp;
 #[doc(hidden)]
 pub mod benching;
 pub mod conformance;
+pub mod cql;
 pub mod fuzzing;
 pub mod limits;
 pub mod sqlite;
 
 use async_trait::async_trait;
 
+pub use cql::{CqlConfig, CqlStore};
 pub use directory::{
     Customer, CustomerPage, CustomerQuery, Deployment, Directory, LoginSession, Secret, TokenHash, UserPage, UserQuery,
     UserRecord,

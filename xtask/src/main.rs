@@ -1,6 +1,7 @@
 //! Developer commands: `cargo xtask --help`.
 
 mod bench;
+mod cassandra;
 mod cli;
 mod crash;
 mod fuzz;

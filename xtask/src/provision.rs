@@ -1,5 +1,6 @@
 //! The real components that tests need: fetched once, kept in a cache folder outside the checkout.
 
+mod cassandra;
 mod chromium;
 mod debian;
 mod node;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+pub use cassandra::{Cassandra, cassandra};
 pub use chromium::chromium;
 pub use node::node_modules;
 pub use python::python;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
 use super::{Components, Step, foreign, k6};
+use crate::cassandra::CassandraServer;
 use crate::nats_server::NatsServer;
 use crate::{crash, instructions, layers, openapi, process, provision, workspace};
 
@@ -49,6 +50,9 @@ async fn rust_tests(components: &Components) -> Result<()> {
     command.args(["test", "--release", "--workspace"]);
     command.env("KEFU_TEST_NATS_SERVER", components.nats_server.as_ref().context("no nats-server was provisioned")?);
     command.env("KEFU_TEST_BIN", kefu_binary()?);
+    let cassandra = components.cassandra.as_ref().context("no Cassandra was provisioned")?;
+    let cassandra = CassandraServer::start(cassandra).await?;
+    command.env("KEFU_TEST_CQL_NODES", cassandra.node());
     process::run(command).await
 }
 
