@@ -26,6 +26,7 @@ mod faulty;
 mod history;
 mod log;
 mod measured;
+mod paging;
 mod report;
 mod rows;
 mod stamp;
@@ -33,12 +34,14 @@ mod stamp;
 #[doc(hidden)]
 pub mod benching;
 pub mod conformance;
+pub mod cql;
 pub mod fuzzing;
 pub mod limits;
 pub mod sqlite;
 
 use async_trait::async_trait;
 
+pub use cql::{CqlConfig, CqlStore};
 pub use directory::{
     Customer, CustomerPage, CustomerQuery, Deployment, Directory, LoginSession, Secret, TokenHash, UserPage, UserQuery,
     UserRecord,

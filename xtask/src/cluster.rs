@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::cassandra::Cassandra;
+use crate::cassandra::CassandraServer;
 use crate::nats_server::free_port;
 use crate::{provision, workspace};
 use crate::service::Service;
@@ -64,7 +64,7 @@ pub struct Cluster {
     /// Its Valkey.
     pub valkey: Valkey,
     /// Its Cassandra.
-    pub cassandra: Cassandra,
+    pub cassandra: CassandraServer,
     folder: TempDir,
 }
 
@@ -83,19 +83,19 @@ impl Cluster {
     pub async fn start(plan: &Plan) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("kefu-cluster-").tempdir().context("no temporary folder")?;
         let (nats_program, valkey_program, haproxy) =
-            (provision::nats_server().await?, provision::valkey().await?, provision::haproxy().await?);
+            (provision::nats_server().await?, provision::valkey_server().await?, provision::haproxy().await?);
         println!("starting three NATS servers, Valkey and Cassandra");
-        let cassandra = Cassandra::start(&provision::cassandra().await?);
+        let cassandra_program = provision::cassandra().await?;
         let (nats, valkey, cassandra) = tokio::try_join!(
             NatsCluster::start(&nats_program, folder.path()),
             Valkey::start(&valkey_program, folder.path()),
-            cassandra,
+            CassandraServer::start(&cassandra_program),
         )?;
         let settings = [
             ("KEFU_NATS__URL".to_owned(), nats.url()),
             ("KEFU_NATS__REPLICAS".to_owned(), nats.servers.len().to_string()),
             ("KEFU_REDIS__URL".to_owned(), valkey.url()),
-            ("KEFU_CQL__NODES".to_owned(), cassandra.nodes()),
+            ("KEFU_CQL__NODES".to_owned(), cassandra.node()),
             ("KEFU_CQL__REPLICATION_FACTOR".to_owned(), "1".to_owned()),
             ("KEFU_SERVER__TRUSTED_PROXIES".to_owned(), "127.0.0.1/32".to_owned()),
         ];

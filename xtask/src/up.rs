@@ -54,7 +54,7 @@ fn print(cluster: &Cluster) -> Result<()> {
     println!("  Agents     http://{address}/kefu/   admin, one-time password: {}", cluster.admin_password()?);
     println!("  NATS       {}", cluster.nats.url());
     println!("  Valkey     {}", cluster.valkey.url());
-    println!("  Cassandra  {}", cluster.cassandra.nodes());
+    println!("  Cassandra  {}", cluster.cassandra.node());
     for Process { service, port, .. } in &cluster.processes {
         println!("  {:<10} http://127.0.0.1:{port}/readyz, /metrics", service.name());
     }

@@ -1,0 +1,43 @@
+//! Where the tests' Cassandra is, and keyspaces in it.
+
+use kefu_store::cql::Replication;
+use kefu_store::{CqlConfig, CqlStore};
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
+use uuid::Uuid;
+
+/// The environment variable that names the nodes, `host:port` with commas between.
+pub const NODES_ENV: &str = "KEFU_TEST_CQL_NODES";
+
+/// The nodes.
+pub fn nodes() -> Vec<String> {
+    let nodes = std::env::var(NODES_ENV)
+        .unwrap_or_else(|_| panic!("{NODES_ENV} does not name a Cassandra; run by `cargo xtask test`"));
+    nodes.split(',').map(str::to_owned).collect()
+}
+
+/// Settings for the tests' one node.
+pub fn config() -> CqlConfig {
+    CqlConfig { replication: Replication::Simple { factor: 1 }, ..CqlConfig::new(nodes()) }
+}
+
+/// The name of a keyspace that nobody has.
+pub fn fresh_keyspace() -> String {
+    format!("kefu_test_{}", Uuid::new_v4().simple())
+}
+
+/// Settings with a keyspace that nobody has.
+pub fn fresh_config() -> CqlConfig {
+    CqlConfig { keyspace: fresh_keyspace(), ..config() }
+}
+
+/// A store in the keyspace of this run, which the first ones to come make together.
+pub async fn shared() -> CqlStore {
+    static KEYSPACE: std::sync::LazyLock<String> = std::sync::LazyLock::new(fresh_keyspace);
+    CqlStore::open(CqlConfig { keyspace: KEYSPACE.clone(), ..config() }).await.expect("the store opens")
+}
+
+/// A hand in the database that is not the store's.
+pub async fn session() -> Session {
+    SessionBuilder::new().known_nodes(nodes()).build().await.expect("a session")
+}
