@@ -230,6 +230,14 @@ pub async fn rates(live: &dyn Live) {
     assert!(!live.check_rate(&rate_key("other", "t"), quota, 4).await.expect("check").is_allowed(), "never fits");
     tokio::time::sleep(retry_after).await;
     assert!(live.check_rate(&key, quota, 1).await.expect("check").is_allowed(), "who waits as told may go on");
+    let generous = Quota { burst: 3, refill: Duration::from_secs(3_000) };
+    let changed = rate_key("changed", "t");
+    assert!(live.check_rate(&changed, generous, 3).await.expect("check").is_allowed());
+    let RateDecision::Limited { retry_after } = live.check_rate(&changed, quota, 1).await.expect("check") else {
+        panic!("what was taken is taken");
+    };
+    tokio::time::sleep(retry_after).await;
+    assert!(live.check_rate(&changed, quota, 1).await.expect("check").is_allowed(), "the quota of now counts");
     let long = RateKey { subject: "x".repeat(1_000), ..key };
     assert!(matches!(live.check_rate(&long, quota, 1).await, Err(LiveError::TooMany { .. })));
 }

@@ -7,7 +7,7 @@
 //!
 //! * Each entry belongs to a tenant and has an expiry by the implementation's own clock; callers give durations, never
 //!   times. What expired is not answered any more, whether or not it was swept.
-//! * Each call is atomic for each single key it touches, and nothing more.
+//! * Each call is atomic for each single key it touches, and nothing more: a list is no snapshot.
 //! * Every table is bounded ([`limits`]); what happens beyond is said at each method.
 //! * A call that failed may have happened; every call may be repeated, though a repeated [`Live::check_rate`] or
 //!   [`Live::record_failure`] counts twice.

@@ -1,4 +1,5 @@
-//! Limits of what is kept in memory.
+//! Limits of what is kept. An implementation that is shared by processes may count leases, connections and subjects for
+//! each tenant.
 
 use std::time::Duration;
 

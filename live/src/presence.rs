@@ -84,7 +84,7 @@ pub struct Lapsed {
 /// One life of the memory behind `live`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Incarnation {
-    /// Random; another one after the memory was lost.
+    /// Random; another one after the memory was lost, and after nobody could reach it to renew leases.
     pub id: u64,
     /// How long it has lived.
     pub age: Duration,

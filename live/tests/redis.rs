@@ -200,6 +200,21 @@ async fn an_outage_longer_than_the_gap_is_a_new_incarnation() {
     assert!(live.lapsed(&tenant(), LEASE).await.expect("lapsed").is_empty(), "it ended before this memory began");
 }
 
+#[tokio::test]
+async fn a_server_that_was_paused_knows_nobody() {
+    let server = ValkeyServer::start();
+    let live = open(server.url());
+    live.renew_presence(PresenceLease { ttl: Duration::from_secs(10), ..lease("a") }).await.expect("renew");
+    let before = live.incarnation().await.expect("incarnation");
+    server.pause();
+    sleep(Duration::from_millis(15_500)).await;
+    server.go_on();
+    let after = until_back("the incarnation", async || live.incarnation().await).await;
+    assert!(!is_here(&live, "a").await.expect("presence"));
+    assert!(after.id != before.id && after.age < BACK, "the lease ended, and nobody knows whether the agent is gone");
+    assert!(live.lapsed(&tenant(), LEASE).await.expect("lapsed").is_empty());
+}
+
 /// The answer that a lease is new may get lost: it is given again to whoever does not know it.
 #[tokio::test]
 async fn an_edge_that_did_not_hear_that_it_is_new_is_told_again() {
@@ -255,6 +270,32 @@ async fn a_handle_may_be_there_before_its_server() {
     fails_in_time(&live).await;
     server.restart();
     until_back("an edge", async || live.renew_edge(&edge(), LEASE).await).await;
+}
+
+#[tokio::test]
+async fn logins_databases_and_sockets_are_told_by_the_address() {
+    let server = ValkeyServer::start_with(&["--save", "", "--unixsocket", "socket"]);
+    let socket = server.dir().join("socket");
+    server.command(&["ACL", "SETUSER", "kefu", "on", ">p@ss", "~{kefu*", "+@all"]);
+    server.command(&["CONFIG", "SET", "requirepass", "secret"]);
+    let in_one = open(format!("redis://kefu:p%40ss@127.0.0.1:{}/1", server.port()));
+    let in_two = open(format!("unix://{}?db=2&pass=secret", socket.display()));
+    in_one.renew_presence(lease("a")).await.expect("renew");
+    assert!(is_here(&in_one, "a").await.expect("presence"));
+    assert!(!is_here(&in_two, "a").await.expect("presence"), "another database");
+    for wrong in [server.url(), format!("redis://kefu:wrong@127.0.0.1:{}", server.port())] {
+        fails_in_time(&open(wrong)).await;
+    }
+}
+
+#[test]
+fn what_cannot_be_used_is_said_at_once() {
+    let unusable = |config: RedisConfig| matches!(RedisLive::open(&config), Err(LiveError::Invalid(_)));
+    assert!(unusable(RedisConfig::new("localhost")));
+    assert!(unusable(RedisConfig::new("redis://h:port")));
+    assert!(unusable(RedisConfig::new("redis+cluster://a:b:c,d")));
+    assert!(unusable(RedisConfig { prefix: "{".into(), ..RedisConfig::new("redis://h") }));
+    assert!(unusable(RedisConfig { tls_ca_file: Some("/nowhere".into()), ..RedisConfig::new("rediss://h") }));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -324,17 +365,12 @@ async fn a_cluster_that_loses_a_master_answers_for_the_others() {
     live.renew_presence(lease("a")).await.expect("renew");
     cluster.master_of("{kefu}:incarnation").kill();
     fails_in_time(&live).await;
-    let started = Instant::now();
-    let mut answered = false;
-    for number in 0..200 {
-        let asked = Instant::now();
-        answered |= live.check_rate(&rate(&number.to_string()), Quota::per_minute(5), 1).await.is_ok();
-        assert!(asked.elapsed() < BOUND);
-        if answered || started.elapsed() > BACK {
-            break;
-        }
+    let mut answered = 0;
+    for number in 0..50 {
+        answered += usize::from(live.check_rate(&rate(&number.to_string()), Quota::per_minute(5), 1).await.is_ok());
+        fails_in_time(&live).await;
     }
-    assert!(answered, "two of three masters are there");
+    assert!(answered > 10, "two of three masters are there: {answered}");
     cluster.master_of("{kefu}:incarnation").restart();
     let incarnation = until_back("the incarnation", async || live.incarnation().await).await;
     assert!(incarnation.age < BACK);

@@ -10,6 +10,7 @@ use kefu_nats::embedded::{Embedded, EmbeddedConfig};
 use kefu_nats::jetstream::{JetStream, JetStreamAuth, JetStreamConfig};
 use kefu_nats::transport::{Transport, TransportError};
 use kefu_nats::{Broker, BrokerSettings};
+use kefu_store::cql::{Credentials, Replication};
 use kefu_store::{CqlConfig, CqlStore, SqliteConfig, SqliteStore, Store};
 use secrecy::ExposeSecret as _;
 
@@ -71,15 +72,15 @@ pub fn store_name(settings: &Settings) -> String {
     format!("the store {} at {}", settings.cql.keyspace, settings.cql.nodes.join(", "))
 }
 
-/// Opens what is true right now: on Redis if it has an address, else in this process.
+/// What is true right now: on Redis if it has an address, which need not be there yet, else in this process.
 ///
 /// # Errors
 /// When the address cannot be used.
-pub async fn open_live(settings: &Settings) -> anyhow::Result<Arc<dyn Live>> {
+pub fn open_live(settings: &Settings) -> anyhow::Result<Arc<dyn Live>> {
     if keeps_live(settings) {
         return Ok(Arc::new(MemoryLive::new(rand::random())));
     }
-    Ok(Arc::new(RedisLive::open(redis(settings)).await.context("cannot use Redis at redis.url")?))
+    Ok(Arc::new(RedisLive::open(&redis(settings)).context("redis.url cannot be used")?))
 }
 
 /// Whether what is true right now is in this process.
@@ -208,13 +209,43 @@ fn jetstream(settings: &Settings) -> JetStreamConfig {
     } else {
         JetStreamAuth::None
     };
-    let ca_file = Some(nats.ca_file.clone()).filter(|path| !path.as_os_str().is_empty());
     let mut config = JetStreamConfig::new(String::new());
     config.urls = nats.url.split(',').map(|url| url.trim().to_owned()).collect();
     config.auth = auth;
-    config.tls_ca_file = ca_file;
+    config.tls_ca_file = given_path(&nats.ca_file);
     config.prefix.clone_from(&nats.prefix);
     config
+}
+
+fn cql(settings: &Settings) -> CqlConfig {
+    let cql = &settings.cql;
+    let mut config = CqlConfig::new(cql.nodes.iter().map(|node| node.trim().to_owned()));
+    config.keyspace.clone_from(&cql.keyspace);
+    config.create_keyspace = cql.create_keyspace;
+    config.replication = Replication::EveryDatacenter { factor: cql.replication_factor };
+    config.local_datacenter = given(&cql.local_datacenter);
+    config.credentials = given(&cql.user)
+        .map(|user| Credentials { user, password: cql.password.expose_secret().to_owned() });
+    config.tls_ca_file = given_path(&cql.ca_file);
+    config
+}
+
+fn redis(settings: &Settings) -> RedisConfig {
+    let redis = &settings.redis;
+    let mut config = RedisConfig::new(redis.url.expose_secret());
+    config.sentinel_user = given(&redis.sentinel_user);
+    config.sentinel_password = given(redis.sentinel_password.expose_secret());
+    config.tls_ca_file = given_path(&redis.ca_file);
+    config.prefix.clone_from(&redis.prefix);
+    config
+}
+
+fn given(text: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|text| !text.is_empty())
+}
+
+fn given_path(path: &Path) -> Option<PathBuf> {
+    Some(path.to_owned()).filter(|path| !path.as_os_str().is_empty())
 }
 
 /// An address without user and password, for people to read.

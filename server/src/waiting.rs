@@ -9,7 +9,6 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use kefu_live::LiveError;
 use kefu_nats::transport::TransportError;
 use kefu_store::StoreError;
 use tokio::net::TcpListener;
@@ -90,7 +89,6 @@ fn is_away(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.downcast_ref().is_some_and(TransportError::is_retryable)
             || cause.downcast_ref().is_some_and(StoreError::is_retryable)
-            || cause.downcast_ref().is_some_and(LiveError::is_retryable)
     })
 }
 

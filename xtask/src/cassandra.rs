@@ -32,7 +32,7 @@ impl CassandraServer {
         let ports = Ports { cql: free_port()?, storage: free_port()?, jmx: free_port()? };
         config::write(dir.path(), &ports)?;
         let arguments = config::arguments(cassandra, dir.path(), &ports)?;
-        let recipe = Recipe { program: cassandra.java.clone(), arguments, variables: Vec::new() };
+        let recipe = Recipe::new(&cassandra.java, arguments);
         let server = Service::start("cassandra", recipe, dir.path())?;
         let mut cassandra = Self { server, ports, _dir: dir };
         let started = Instant::now();

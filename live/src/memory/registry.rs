@@ -31,10 +31,10 @@ impl Registry {
     pub(super) fn register(&mut self, connection: Connection, now: Instant) -> Result<(), LiveError> {
         connection.check()?;
         self.sweep(now);
-        self.unregister(&connection.tenant, &connection.id);
         if !self.edges.contains_key(&connection.edge) {
             return Err(LiveError::UnknownEdge);
         }
+        self.unregister(&connection.tenant, &connection.id);
         if self.count >= CONNECTIONS {
             return Err(LiveError::Full { what: "connections", limit: CONNECTIONS });
         }

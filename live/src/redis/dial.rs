@@ -25,6 +25,11 @@ pub(super) enum Connection {
 }
 
 impl Connection {
+    /// Whether it finds its way again by itself. One master that is away is no reason to leave the others.
+    pub(super) fn heals_itself(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
     pub(super) async fn query(&mut self, command: &Cmd) -> RedisResult<Value> {
         match self {
             Self::Server(connection) => command.query_async(connection).await,
@@ -32,6 +37,10 @@ impl Connection {
         }
     }
 }
+
+/// How often a cluster's redirections are followed, or a command is sent again, and how long is waited between.
+const CLUSTER_RETRIES: u32 = 3;
+const CLUSTER_PAUSE_MS: (u64, u64) = (20, 100);
 
 /// Makes connections.
 pub(super) struct Dialer {
@@ -152,6 +161,9 @@ fn cluster(
     let mut builder = ClusterClient::builder(nodes)
         .connection_timeout(config.connect_timeout)
         .response_timeout(config.response_timeout)
+        .retries(CLUSTER_RETRIES)
+        .min_retry_wait(CLUSTER_PAUSE_MS.0)
+        .max_retry_wait(CLUSTER_PAUSE_MS.1)
         .tcp_settings(tcp());
     if let Some(certificates) = certificates {
         builder = builder.certs(certificates);

@@ -4,6 +4,7 @@
 //! Those who come meanwhile wait for that, unless the attempt before failed: then they fail at once, as everybody does for
 //! [`PAUSE`] after an attempt. So a server that is away costs one caller a wait now and then, and the others nothing.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ use crate::error::LiveError;
 
 /// Between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(250);
+/// A connection that finds its way again by itself is dropped when nothing was answered for so long.
+const HEALING: Duration = Duration::from_secs(5);
 
 /// A connection that is made when it is needed.
 pub(super) struct Link {
@@ -35,6 +38,7 @@ pub(super) struct Link {
 struct Numbered {
     number: u64,
     connection: Connection,
+    answered_at: Arc<Mutex<Instant>>,
 }
 
 /// The last attempt to connect.
@@ -77,12 +81,15 @@ impl Link {
     async fn ask<T: FromRedisValue>(&self, found: &Numbered, command: &Cmd) -> Result<T, Failure> {
         let mut connection = found.connection.clone();
         let failure = match timeout(self.response_timeout, connection.query(command)).await {
-            Ok(Ok(answer)) => return T::from_redis_value(answer).map_err(|error| Failure::Nonsense(error.to_string())),
+            Ok(Ok(answer)) => {
+                *found.answered_at.lock() = Instant::now();
+                return T::from_redis_value(answer).map_err(|error| Failure::Nonsense(error.to_string()));
+            }
             Ok(Err(error)) if is_about_the_command(&error) => return Err(Failure::Server(error)),
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {} ms", self.response_timeout.as_millis()),
         };
-        self.lost(found.number, &failure);
+        self.lost(found, &failure);
         Err(Failure::Connection(failure))
     }
 
@@ -119,7 +126,8 @@ impl Link {
         match made {
             Ok(connection) => {
                 tracing::info!("connected to Redis");
-                let found = Numbered { number, connection };
+                let answered_at = Arc::new(Mutex::new(Instant::now()));
+                let found = Numbered { number, connection, answered_at };
                 *self.current.lock() = Some(found.clone());
                 Ok(found)
             }
@@ -132,9 +140,12 @@ impl Link {
         }
     }
 
-    fn lost(&self, number: u64, reason: &str) {
+    fn lost(&self, failed: &Numbered, reason: &str) {
+        if failed.connection.heals_itself() && failed.answered_at.lock().elapsed() < HEALING {
+            return;
+        }
         let mut current = self.current.lock();
-        if current.as_ref().is_some_and(|found| found.number == number) {
+        if current.as_ref().is_some_and(|found| found.number == failed.number) {
             *current = None;
             tracing::warn!(reason, "lost the connection to Redis");
         }

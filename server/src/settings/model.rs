@@ -158,17 +158,23 @@ section!(
     Cql {
         nodes: Vec<String> = Vec::new(),
         keyspace: String = "kefu".to_owned(),
-        datacenter: String = String::new(),
+        local_datacenter: String = String::new(),
         user: String = String::new(),
         password: SecretString = SecretString::default(),
         ca_file: PathBuf = PathBuf::new(),
-        replication_factor: u16 = 3,
+        replication_factor: u8 = 3,
         create_keyspace: bool = true,
     }
 );
 section!(
     /// Redis or Valkey.
-    Redis { url: SecretString = SecretString::default(), ca_file: PathBuf = PathBuf::new(), prefix: String = "kefu".to_owned(), }
+    Redis {
+        url: SecretString = SecretString::default(),
+        sentinel_user: String = String::new(),
+        sentinel_password: SecretString = SecretString::default(),
+        ca_file: PathBuf = PathBuf::new(),
+        prefix: String = "kefu".to_owned(),
+    }
 );
 section!(
     /// Named already; not used by this release.

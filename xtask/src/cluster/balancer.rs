@@ -9,8 +9,7 @@ use crate::service::{Recipe, Service, listens};
 
 /// The load balancer.
 pub struct Balancer {
-    /// Its process.
-    pub server: Service,
+    _server: Service,
     port: u16,
 }
 
@@ -20,11 +19,10 @@ impl Balancer {
         let config = folder.join("haproxy.cfg");
         std::fs::write(&config, configuration(port, edges)).context("cannot write HAProxy's configuration")?;
         // In the foreground, so that it ends with us.
-        let arguments = vec!["-db".to_owned(), "-f".to_owned(), config.display().to_string()];
-        let recipe = Recipe { program: program.to_owned(), arguments, variables: Vec::new() };
+        let recipe = Recipe::new(program, ["-db".into(), "-f".into(), config.into_os_string()]);
         let mut server = Service::start("haproxy", recipe, folder)?;
         server.until_ready(async || listens(port).await).await?;
-        Ok(Self { server, port })
+        Ok(Self { _server: server, port })
     }
 
     /// Host and port.
@@ -35,8 +33,7 @@ impl Balancer {
 
 fn configuration(port: u16, edges: &[u16]) -> String {
     let mut text = format!(
-        "global\n  maxconn 20000\n\
-         defaults\n  mode http\n  timeout connect 2s\n  timeout client 75s\n  timeout server 75s\n  timeout tunnel 1h\n  \
+        "defaults\n  mode http\n  timeout connect 2s\n  timeout client 75s\n  timeout server 75s\n  timeout tunnel 1h\n  \
          timeout http-keep-alive 30s\n  option forwardfor\n  option redispatch 1\n  retries 3\n\
          frontend all\n  bind 127.0.0.1:{port}\n  default_backend edges\n\
          backend edges\n  balance roundrobin\n  option httpchk GET /readyz\n"

@@ -38,8 +38,7 @@ impl NatsCluster {
             let config = folder.join(format!("{name}.conf"));
             let text = configuration(&name, *own, &ports, &folder.join(&name));
             std::fs::write(&config, text).context("cannot write the NATS configuration")?;
-            let arguments = vec!["-c".to_owned(), config.display().to_string()];
-            let recipe = Recipe { program: program.to_owned(), arguments, variables: Vec::new() };
+            let recipe = Recipe::new(program, ["-c".into(), config.into_os_string()]);
             servers.push(Service::start(name, recipe, folder)?);
         }
         let urls = ports.iter().map(|ports| format!("nats://127.0.0.1:{}", ports.client)).collect();

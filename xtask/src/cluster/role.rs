@@ -49,9 +49,8 @@ pub fn start(
     variables.push((listen.to_owned(), address));
     variables.push(("KEFU_SERVER__ROLES".to_owned(), role.name().to_owned()));
     variables.push(("KEFU_SERVER__NODE".to_owned(), name.clone()));
-    let data = folder.join("nothing").display().to_string();
-    let mut arguments = vec!["--data-dir".to_owned(), data];
-    arguments.extend(plan.demo.then(|| "--demo".to_owned()));
+    let mut arguments = vec!["--data-dir".into(), folder.join("nothing").into_os_string()];
+    arguments.extend(plan.demo.then(|| "--demo".into()));
     let recipe = Recipe { program: plan.kefu.clone(), arguments, variables };
     Ok(Process { role, port, service: Service::start(name, recipe, folder)? })
 }

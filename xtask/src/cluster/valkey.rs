@@ -1,5 +1,6 @@
 //! A Valkey server.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::Result;
@@ -19,9 +20,7 @@ impl Valkey {
     pub async fn start(program: &Path, folder: &Path) -> Result<Self> {
         let port = free_port()?;
         let words = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"];
-        let mut arguments: Vec<_> = words.iter().map(ToString::to_string).collect();
-        arguments.push(folder.display().to_string());
-        let recipe = Recipe { program: program.to_owned(), arguments, variables: Vec::new() };
+        let recipe = Recipe::new(program, words.iter().map(OsStr::new).chain([folder.as_os_str()]));
         let mut valkey = Self { server: Service::start("valkey", recipe, folder)?, port };
         valkey.until_ready().await?;
         Ok(valkey)

@@ -3,7 +3,12 @@
 local subject, cost, interval, burst, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local now, size = now_us(), interval * burst
 local known = redis.call('ZSCORE', KEYS[1], subject)
+-- Never emptier than empty, though the quota was larger before, or the clock was set back.
 local from = math.max(tonumber(known or '0'), now)
+if from > now + size then
+  from = now + size
+  redis.call('ZADD', KEYS[1], text(from), subject)
+end
 if cost > burst then
   -- Never fits; it is told the time of a full bucket.
   return { 0, text(size) }

@@ -2,7 +2,7 @@
 -- Answers a list of pair, µs since its lease ended, and word, the latest first. What ended before this incarnation began is
 -- not known to have ended: nobody could renew it.
 local now = now_us()
-local id, born = incarnation(KEYS[5])
+local id, born = incarnation(KEYS[5], now)
 if not id then
   return {}
 end
