@@ -2,19 +2,31 @@
 
 mod cql_support;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use kefu_model::{Audience, Partition};
 use kefu_store::conformance::sample::{checkpoint, customer, says, stamp, state_row, support, tenant, thread};
-use kefu_store::conformance::{self};
 use kefu_store::cql::Replication;
 use kefu_store::{
     CqlConfig, CqlStore, HistoryQuery, HistoryStore as _, ItemKey, ItemRow, LogBatch, LogReader, LogStore as _,
-    Store as _, StoreError, Window,
+    Store as _, StoreError, Window, conformance,
 };
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
 
-use cql_support::{config, fresh_config, fresh_keyspace, shared};
+use cql_support::{config, fresh_config, fresh_keyspace, nodes};
+
+/// A store in the keyspace of this run, which the first ones to come make together.
+async fn shared() -> CqlStore {
+    static KEYSPACE: LazyLock<String> = LazyLock::new(fresh_keyspace);
+    CqlStore::open(CqlConfig { keyspace: KEYSPACE.clone(), ..config() }).await.expect("the store opens")
+}
+
+/// A hand in the database that is not the store's.
+async fn session() -> Session {
+    SessionBuilder::new().known_nodes(nodes()).build().await.expect("a session")
+}
 
 macro_rules! conforms {
     ($($module:ident: $($case:ident)*;)*) => {
@@ -66,7 +78,7 @@ async fn a_keyspace_is_not_made_where_that_is_forbidden() {
 async fn a_newer_schema_is_refused() {
     let config = fresh_config();
     drop(CqlStore::open(config.clone()).await.unwrap());
-    let session = cql_support::session().await;
+    let session = session().await;
     let newer = format!("INSERT INTO {}.schema_versions (part, version) VALUES (0, 99)", config.keyspace);
     session.query_unpaged(newer, ()).await.unwrap();
     let error = CqlStore::open(config).await.unwrap_err();
@@ -76,7 +88,7 @@ async fn a_newer_schema_is_refused() {
 #[tokio::test]
 async fn a_process_that_died_while_it_migrated_is_not_waited_for_forever() {
     let keyspace = fresh_keyspace();
-    let session = cql_support::session().await;
+    let session = session().await;
     let replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
     for cql in [
         format!("CREATE KEYSPACE {keyspace} WITH replication = {replication}"),
