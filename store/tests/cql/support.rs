@@ -1,7 +1,9 @@
 //! Where the tests' Cassandra is, and keyspaces in it.
 
-use kefu_store::CqlConfig;
+use std::sync::LazyLock;
+
 use kefu_store::cql::Replication;
+use kefu_store::{CqlConfig, CqlStore};
 use uuid::Uuid;
 
 /// The environment variable that names the nodes, `host:port` with commas between.
@@ -27,4 +29,10 @@ pub fn fresh_keyspace() -> String {
 /// Settings with a keyspace that nobody has.
 pub fn fresh_config() -> CqlConfig {
     CqlConfig { keyspace: fresh_keyspace(), ..config() }
+}
+
+/// A store in the keyspace of this run, which the first ones to come make together.
+pub async fn shared() -> CqlStore {
+    static KEYSPACE: LazyLock<String> = LazyLock::new(fresh_keyspace);
+    CqlStore::open(CqlConfig { keyspace: KEYSPACE.clone(), ..config() }).await.expect("the store opens")
 }
