@@ -74,10 +74,8 @@ impl Client {
 
     /// Begins a call of the store; it is under way until the answer is dropped.
     pub(super) async fn enter(&self) -> Result<RwLockReadGuard<'_, ()>, StoreError> {
-        if self.closed.load(Ordering::Acquire) {
-            return Err(StoreError::Closed);
-        }
-        Ok(self.calls.read().await)
+        let call = self.calls.read().await;
+        if self.closed.load(Ordering::Acquire) { Err(StoreError::Closed) } else { Ok(call) }
     }
 
     /// Begins no more calls and waits for those that are under way.

@@ -64,3 +64,20 @@ fn tls(ca: &Path) -> Result<ClientConfig, StoreError> {
         .map_err(|error| StoreError::Backend(error.to_string()))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_authorities_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing.pem");
+        let empty = folder.path().join("empty.pem");
+        std::fs::write(&empty, "nothing\n").unwrap();
+        for (path, name) in [(&missing, "missing.pem"), (&empty, "empty.pem")] {
+            let error = tls(path).unwrap_err();
+            assert!(error.to_string().contains(name) && !error.is_retryable(), "{error}");
+        }
+    }
+}

@@ -24,6 +24,9 @@ const MIGRATIONS: &[&str] = &[include_str!("schema/0001_initial.cql")];
 #[expect(clippy::cast_possible_truncation, reason = "a handful of migrations")]
 const VERSION: u32 = MIGRATIONS.len() as u32;
 
+/// How long a change of the schema may take; clusters of many nodes are slower at it than at anything else. Less than the
+/// lease, which is renewed before each.
+const CHANGE_WITHIN: Duration = Duration::from_secs(30);
 /// How long a keyspace that is listed may take until it can be used.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(5);
 const VISIBLE_POLL: Duration = Duration::from_millis(100);
@@ -135,6 +138,7 @@ async fn change(session: &Session, cql: &str) -> Result<(), StoreError> {
         statement.set_load_balancing_policy(Some(only));
     }
     statement.set_is_idempotent(true);
+    statement.set_request_timeout(Some(CHANGE_WITHIN));
     run(session, statement, ()).await?;
     Ok(())
 }

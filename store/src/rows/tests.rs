@@ -192,6 +192,7 @@ proptest! {
         let _ = Conversation::from_blob(&bytes);
         let _ = Body::from_blob(&bytes);
         let _ = DeviceLog::from_blob(&bytes);
+        let _ = CheckpointBody::from_blob(&bytes);
     }
 }
 

@@ -1,9 +1,9 @@
 //! Where the tests' Cassandra is, and keyspaces in it.
 
+use std::sync::LazyLock;
+
 use kefu_store::cql::Replication;
 use kefu_store::{CqlConfig, CqlStore};
-use scylla::client::session::Session;
-use scylla::client::session_builder::SessionBuilder;
 use uuid::Uuid;
 
 /// The environment variable that names the nodes, `host:port` with commas between.
@@ -33,11 +33,6 @@ pub fn fresh_config() -> CqlConfig {
 
 /// A store in the keyspace of this run, which the first ones to come make together.
 pub async fn shared() -> CqlStore {
-    static KEYSPACE: std::sync::LazyLock<String> = std::sync::LazyLock::new(fresh_keyspace);
+    static KEYSPACE: LazyLock<String> = LazyLock::new(fresh_keyspace);
     CqlStore::open(CqlConfig { keyspace: KEYSPACE.clone(), ..config() }).await.expect("the store opens")
-}
-
-/// A hand in the database that is not the store's.
-pub async fn session() -> Session {
-    SessionBuilder::new().known_nodes(nodes()).build().await.expect("a session")
 }

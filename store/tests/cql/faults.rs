@@ -1,6 +1,4 @@
-//! The store on CQL when the database fails: a proxy between the two drops, delays and forges frames.
-
-mod cql_support;
+//! When the database fails: a proxy between the two drops, delays and forges frames.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -17,7 +15,7 @@ use scylla_proxy::{
     ResponseReaction, ResponseRule, RunningProxy, ShardAwareness, example_db_errors,
 };
 
-use cql_support::{fresh_config, nodes};
+use crate::support::{fresh_config, nodes};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(700);
 
