@@ -120,14 +120,10 @@ impl Cluster {
         let began = Instant::now();
         for process in &mut self.processes {
             let url = format!("http://127.0.0.1:{}/readyz", process.port);
-            loop {
-                let answer = client.get(&url).timeout(Duration::from_secs(2)).send().await;
-                if answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
-                    break;
-                }
+            while let Some(why) = not_ready(&client, &url).await {
                 if !process.service.is_running() || began.elapsed() > READY_LIMIT {
                     let (name, tail) = (process.service.name(), process.service.log_tail());
-                    bail!("{name} is not ready; the end of its log:\n{tail}");
+                    bail!("{name} is not ready: {why}\nthe end of its log:\n{tail}");
                 }
                 tokio::time::sleep(POLL).await;
             }
@@ -161,5 +157,14 @@ impl Cluster {
             }
         }
         Ok(())
+    }
+}
+
+/// Why a process says that it is not ready; none once it is.
+async fn not_ready(client: &reqwest::Client, url: &str) -> Option<String> {
+    match client.get(url).timeout(Duration::from_secs(2)).send().await {
+        Ok(answer) if answer.status().is_success() => None,
+        Ok(answer) => Some(answer.text().await.unwrap_or_default()),
+        Err(error) => Some(error.to_string()),
     }
 }
