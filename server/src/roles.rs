@@ -110,9 +110,8 @@ async fn serve(
         workers.spawn(async move { ("health and metrics", ops::serve(ops, listener, stop).await) });
         drain(inbox);
     }
-    let own_router = roles.contains(&Role::Router);
     let early = tokio::select! {
-        signal = greet_and_wait(parts, own_router, banner) => signal.err(),
+        signal = greet_and_wait(parts, banner) => signal.err(),
         Some(ended) = edges.join_next() => Some(ended_early(ended)),
         Some(ended) = workers.join_next() => Some(ended_early(ended)),
     };
@@ -202,10 +201,10 @@ async fn all_ended(tasks: &mut JoinSet<Ended>) -> Option<anyhow::Error> {
 }
 
 /// Prints the first lines once they are true, then waits for the signal to stop.
-async fn greet_and_wait(parts: &Parts, own_router: bool, banner: Option<Banner>) -> anyhow::Result<()> {
+async fn greet_and_wait(parts: &Parts, banner: Option<Banner>) -> anyhow::Result<()> {
     let greet = async {
         if let Some(banner) = banner {
-            wait_until_ready(parts, own_router).await;
+            wait_until_owned(parts).await;
             banner.print();
         }
         std::future::pending::<()>().await;
@@ -216,13 +215,10 @@ async fn greet_and_wait(parts: &Parts, own_router: bool, banner: Option<Banner>)
     }
 }
 
-/// The first lines are printed when clicking them works.
-async fn wait_until_ready(parts: &Parts, own_router: bool) {
-    if !own_router {
-        return;
-    }
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
-    while parts.opened.link.status().owned < parts.opened.link.status().logs && tokio::time::Instant::now() < deadline {
+/// The first lines are printed when clicking them works: once every log has an owner, here or elsewhere.
+async fn wait_until_owned(parts: &Parts) {
+    let link = &parts.opened.link;
+    while link.status().owned < link.status().logs {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -45,6 +45,7 @@ enum Step {
     E2eNats,
     Crash,
     CrashNats,
+    CrashCluster,
 }
 
 impl Step {
@@ -70,6 +71,7 @@ impl Step {
             Self::E2eNats => "browser tests, over NATS",
             Self::Crash => "kill -9 under load, one machine",
             Self::CrashNats => "kill -9 under load, over NATS",
+            Self::CrashCluster => "processes killed and held, servers restarted under load, in a cluster",
         }
     }
 
@@ -78,11 +80,11 @@ impl Step {
     }
 
     fn needs_nats(self) -> bool {
-        matches!(self, Self::Test | Self::Foreign | Self::E2eNats | Self::CrashNats)
+        matches!(self, Self::Test | Self::Foreign | Self::E2eNats | Self::CrashNats | Self::CrashCluster)
     }
 
     fn needs_cassandra(self) -> bool {
-        matches!(self, Self::Test)
+        matches!(self, Self::Test | Self::CrashCluster)
     }
 
     fn needs_chromium(self) -> bool {

@@ -13,6 +13,7 @@ use crate::s3::S3;
 use crate::{crash, instructions, layers, openapi, process, provision, workspace};
 
 const KILLS: u32 = 5;
+const KILLS_IN_CLUSTER: u32 = 10;
 
 impl Step {
     /// Does it.
@@ -36,6 +37,7 @@ impl Step {
             Self::E2eNats => e2e_over_nats(components).await,
             Self::Crash => crash::run(crash::Options::embedded(KILLS)).await,
             Self::CrashNats => crash::run(crash::Options::over_nats(KILLS)).await,
+            Self::CrashCluster => crash::run(crash::Options::in_cluster(KILLS_IN_CLUSTER)).await,
         }
     }
 }
