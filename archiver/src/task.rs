@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kefu_model::{At, Outcome};
 use kefu_model::reader::LogCursor;
+use kefu_model::{At, Outcome};
 use kefu_nats::delivery::announce_archived;
 use kefu_nats::engine::{Gather, LogReader, ReadRecord};
 use kefu_nats::{Broker, LogName};
 use kefu_store::{Checkpoint, LogBatch, LogReader as Reader, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
+use crate::ArchiverError;
 use crate::batch::{Fold, Needs, Record};
 use crate::metrics::Metrics;
-use crate::ArchiverError;
 
 /// States and device logs that stay known between two batches.
 const KNOWN: usize = 20_000;

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use kefu_live::Live;
 use kefu_model::allocation::Settings;
-use kefu_nats::engine::{Limits, OwnerMetrics};
 use kefu_nats::engine::worker::{WorkerError, WorkerSettings, run_worker};
+use kefu_nats::engine::{Limits, OwnerMetrics};
 use kefu_nats::{Broker, Link, LogKind};
 use kefu_store::Store;
 use tokio_util::sync::CancellationToken;

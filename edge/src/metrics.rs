@@ -36,8 +36,9 @@ impl Metrics {
             .buckets(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0]);
         let answers = HistogramOpts::new("kefu_edge_answer_seconds", "From a command's submission to its answer.")
             .buckets(vec![0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0]);
-        let delivered = HistogramOpts::new("kefu_edge_delivered_seconds", "From a decision until it is queued to clients.")
-            .buckets(vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0]);
+        let delivered =
+            HistogramOpts::new("kefu_edge_delivered_seconds", "From a decision until it is queued to clients.")
+                .buckets(vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0]);
         let metrics = Self {
             connections: IntGaugeVec::new(opts("connections", "Open sockets and streams."), &["transport"])?,
             frames_in: IntCounterVec::new(opts("frames_in_total", "Frames received."), &["kind"])?,

@@ -46,11 +46,8 @@ async fn wrong_credentials_are_refused() {
 
 #[tokio::test]
 async fn a_service_that_is_not_there_is_told_in_time() {
-    let away = S3Config {
-        endpoint: "http://127.0.0.1:9".to_owned(),
-        request_timeout: Duration::from_secs(1),
-        ..config()
-    };
+    let away =
+        S3Config { endpoint: "http://127.0.0.1:9".to_owned(), request_timeout: Duration::from_secs(1), ..config() };
     let began = Instant::now();
     let refused = write(&Files::s3(&away).unwrap()).await;
     assert!(matches!(&refused, Err(error) if error.is_retryable()), "{refused:?}");
@@ -59,7 +56,8 @@ async fn a_service_that_is_not_there_is_told_in_time() {
 
 #[test]
 fn an_address_without_tls_needs_to_be_allowed() {
-    let plain = S3Config { endpoint: "http://127.0.0.1:9".to_owned(), allow_http: false, ..S3Config::new("b".to_owned()) };
+    let plain =
+        S3Config { endpoint: "http://127.0.0.1:9".to_owned(), allow_http: false, ..S3Config::new("b".to_owned()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let refused = Files::s3(&plain).map(|files| runtime.block_on(files.ping()));
     assert!(!matches!(refused, Ok(Ok(()))));

@@ -90,12 +90,8 @@ impl Reporter {
     /// When a partition cannot be reported on for good.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), ShareError<ReporterError>> {
         let Self { config, broker, store, position } = self;
-        let share = ShareSettings {
-            worker: config.worker.clone(),
-            work: "report",
-            kind: LogKind::Chat,
-            settle: config.settle,
-        };
+        let share =
+            ShareSettings { worker: config.worker.clone(), work: "report", kind: LogKind::Chat, settle: config.settle };
         let report = |log, stop| {
             let (broker, store, position) = (broker.clone(), store.clone(), position.clone());
             Task { gather: config.gather, broker, store, position, log }.run(stop)

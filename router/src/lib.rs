@@ -11,8 +11,8 @@ mod metrics;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kefu_nats::engine::{Limits, OwnerMetrics};
 use kefu_nats::engine::worker::{WorkerError, WorkerSettings, run_worker};
+use kefu_nats::engine::{Limits, OwnerMetrics};
 use kefu_nats::{Broker, LogKind};
 use kefu_store::Store;
 use tokio_util::sync::CancellationToken;

@@ -45,7 +45,13 @@ impl Deployment {
         let stop = CancellationToken::new();
         let config = RouterConfig { worker: "router-1".to_owned(), settle: Duration::ZERO, limits: Limits::default() };
         let router = Router::bind(config, broker.clone(), store.clone(), &registry).unwrap();
-        let archiver = Archiver::bind(ArchiverConfig::new("w".to_owned(), Duration::ZERO), broker.clone(), store.clone(), &registry).unwrap();
+        let archiver = Archiver::bind(
+            ArchiverConfig::new("w".to_owned(), Duration::ZERO),
+            broker.clone(),
+            store.clone(),
+            &registry,
+        )
+        .unwrap();
         let (router_stop, archiver_stop) = (stop.clone(), stop.clone());
         let tasks = vec![
             tokio::spawn(async move { router.serve(router_stop).await.unwrap() }),

@@ -224,8 +224,8 @@ fn cql(settings: &Settings) -> CqlConfig {
     config.create_keyspace = cql.create_keyspace;
     config.replication = Replication::EveryDatacenter { factor: cql.replication_factor };
     config.local_datacenter = given(&cql.local_datacenter);
-    config.credentials = given(&cql.user)
-        .map(|user| Credentials { user, password: cql.password.expose_secret().to_owned() });
+    config.credentials =
+        given(&cql.user).map(|user| Credentials { user, password: cql.password.expose_secret().to_owned() });
     config.tls_ca_file = given_path(&cql.ca_file);
     config
 }

@@ -11,9 +11,9 @@ use kefu_model::{Conversation, TenantId};
 use kefu_nats::{LogKind, LogName, clock, codec};
 use kefu_store::{Checkpoint, ConversationKey, Deployment, LogReader, SessionQuery, Store};
 
+use crate::backends;
 use crate::cli::EpochCommand;
 use crate::roles::tenants;
-use crate::backends;
 use kefu::settings::Settings;
 
 /// Readers of the conversations' logs.

@@ -11,8 +11,8 @@ use anyhow::{Context as _, anyhow, bail};
 use kefu_archiver::{Archiver, ArchiverConfig};
 use kefu_assigner::{Assigner, AssignerConfig, AssignerHandles};
 use kefu_model::allocation;
-use kefu_nats::engine::Limits;
 use kefu_nats::LinkEvent;
+use kefu_nats::engine::Limits;
 use kefu_reporter::{Reporter, ReporterConfig};
 use kefu_router::{Router, RouterConfig};
 use kefu_store::StoreError;
@@ -151,12 +151,8 @@ fn start_workers(
             default_capacity: settings.default_capacity,
             ..allocation::Settings::default()
         };
-        let handles = AssignerHandles {
-            broker: broker.clone(),
-            link: link.clone(),
-            store: store.clone(),
-            live: live.clone(),
-        };
+        let handles =
+            AssignerHandles { broker: broker.clone(), link: link.clone(), store: store.clone(), live: live.clone() };
         let role = Assigner::bind(AssignerConfig { worker: worker.clone(), settle, settings }, handles, registry)?;
         let stop = stop.clone();
         tasks.spawn(async move { ("assigner", role.serve(stop).await.map_err(Into::into)) });

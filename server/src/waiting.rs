@@ -39,12 +39,10 @@ impl Waiting {
         let listener = TcpListener::bind(address).await.with_context(failed)?.into_std().with_context(failed)?;
         let served = TcpListener::from_std(listener.try_clone().with_context(failed)?).with_context(failed)?;
         let missing = watch::Sender::new("start");
-        let app = Router::new()
-            .route("/livez", get(async || "alive\n"))
-            .fallback({
-                let missing = missing.subscribe();
-                async move || (StatusCode::SERVICE_UNAVAILABLE, format!("{}: not there yet\n", *missing.borrow()))
-            });
+        let app = Router::new().route("/livez", get(async || "alive\n")).fallback({
+            let missing = missing.subscribe();
+            async move || (StatusCode::SERVICE_UNAVAILABLE, format!("{}: not there yet\n", *missing.borrow()))
+        });
         let stop = CancellationToken::new();
         let server = axum::serve(served, app).with_graceful_shutdown(stop.clone().cancelled_owned());
         let server = tokio::spawn(server.into_future());

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::Store;
 use crate::around::store_around;
 use crate::error::StoreError;
-use crate::Store;
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use tempfile::TempDir;
 
 use crate::cassandra::CassandraServer;
 use crate::nats_server::free_port;
-use crate::{provision, workspace};
 use crate::service::Service;
+use crate::{provision, workspace};
 use balancer::Balancer;
 use nats::NatsCluster;
 pub use role::{ROLES, Role};
@@ -106,7 +106,8 @@ impl Cluster {
                 processes.push(role::start(role, number, plan, &settings, folder.path())?);
             }
         }
-        let edges: Vec<_> = processes.iter().filter(|process| process.role == Role::Edge).map(|edge| edge.port).collect();
+        let edges: Vec<_> =
+            processes.iter().filter(|process| process.role == Role::Edge).map(|edge| edge.port).collect();
         let port = plan.port.map_or_else(free_port, Ok)?;
         let balancer = Balancer::start(&haproxy, folder.path(), port, &edges).await?;
         let mut cluster = Self { processes, balancer, nats, valkey, cassandra, folder };

@@ -96,7 +96,8 @@ pub async fn run(options: Options) -> Result<()> {
         true => Some(NatsServer::start(&provision::nats_server().await?).await?),
         false => None,
     };
-    let target = if options.cluster { cluster().await? } else { Target::One(Kefu::start(nats.as_ref(), &[]).await?) };
+    let target =
+        if options.cluster { cluster().await? } else { Target::One(Box::new(Kefu::start(nats.as_ref(), &[]).await?)) };
     let mut round = Round::start(&options, seed, target).await?;
     let result = match round.run(options.kills).await {
         Ok(result) => result,

@@ -41,7 +41,9 @@ impl S3 {
             format!("-s3.port={port}"),
             format!("-s3.config={}", config.display()),
         ];
-        for name in ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port.grpc", "s3.port.grpc"] {
+        for name in
+            ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port.grpc", "s3.port.grpc"]
+        {
             arguments.push(format!("-{name}={}", free_port()?));
         }
         let recipe = Recipe::new(weed, arguments);

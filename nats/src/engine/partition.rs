@@ -237,7 +237,8 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         let own = host.take_inbox();
         let last_at = last_time(&broker, log, &*domain, start.cursor.position).await?;
         let tail = backfill(&broker, log, &*domain, start.cursor, limits.tail_bytes / BACKFILL_SHARE).await?;
-        let owner = Owner::claim(domain.clone(), limits, &worker, rand::random(), start.cursor, last_at).with_tail(tail);
+        let owner =
+            Owner::claim(domain.clone(), limits, &worker, rand::random(), start.cursor, last_at).with_tail(tail);
         Ok(Self {
             broker,
             log,

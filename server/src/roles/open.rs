@@ -48,7 +48,8 @@ pub(super) async fn open(
     register_process_metrics(&registry)?;
     let store = waiting.open("store", async || backends::open_store(settings).await).await?;
     let store = measured_store(store, &registry)?;
-    let known = waiting.open("store", async || store.deployment().await.with_context(|| super::unusable_store(settings)));
+    let known =
+        waiting.open("store", async || store.deployment().await.with_context(|| super::unusable_store(settings)));
     let broker = match known.await? {
         // What is fixed is compared before anything is made.
         Some(_) => None,
@@ -85,10 +86,8 @@ async fn start_link(
     events: mpsc::Sender<LinkEvent>,
     waiting: &Waiting,
 ) -> anyhow::Result<Link> {
-    let config = LinkConfig {
-        archive_lag_records: settings.archive.max_lag_records,
-        ..LinkConfig::new(incarnation.to_owned())
-    };
+    let config =
+        LinkConfig { archive_lag_records: settings.archive.max_lag_records, ..LinkConfig::new(incarnation.to_owned()) };
     let metrics = LinkMetrics::register(registry)?;
     let start = async || {
         let link = Link::start(broker.clone(), config.clone(), metrics.clone(), events.clone()).await;

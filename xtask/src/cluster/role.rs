@@ -35,13 +35,7 @@ impl Role {
 }
 
 /// Starts a process; it waits by itself for what is not there yet.
-pub fn start(
-    role: Role,
-    number: usize,
-    plan: &Plan,
-    settings: &[(String, String)],
-    folder: &Path,
-) -> Result<Process> {
+pub fn start(role: Role, number: usize, plan: &Plan, settings: &[(String, String)], folder: &Path) -> Result<Process> {
     let (name, port) = (format!("{}-{number}", role.name()), free_port()?);
     let address = format!("127.0.0.1:{port}");
     let mut variables = settings.to_vec();

@@ -73,7 +73,8 @@ pub fn print(outcome: &Outcome) {
         harms.entry(pause.harm).or_default().push(pause);
     }
     for (harm, pauses) in harms {
-        let most = |of: fn(&Pause) -> Duration| pauses.iter().map(|pause| of(pause)).max().unwrap_or_default().as_millis();
+        let most =
+            |of: fn(&Pause) -> Duration| pauses.iter().map(|pause| of(pause)).max().unwrap_or_default().as_millis();
         println!(
             "{} x {harm}: ready after at most {} ms, longest pause of a client's deliveries {} ms",
             pauses.len(),

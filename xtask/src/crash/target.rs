@@ -47,7 +47,7 @@ impl fmt::Display for Harm {
 /// The deployment under test.
 pub enum Target {
     /// One process.
-    One(Kefu),
+    One(Box<Kefu>),
     /// Many.
     Cluster(Box<Cluster>, Rest),
 }
@@ -112,9 +112,10 @@ impl Target {
         match self {
             Self::One(kefu) => kefu.log_tail(),
             Self::Cluster(cluster, _) => {
-                let tails = cluster.processes.iter().map(|process| {
-                    format!("---- {}\n{}", process.service.name(), process.service.log_tail())
-                });
+                let tails = cluster
+                    .processes
+                    .iter()
+                    .map(|process| format!("---- {}\n{}", process.service.name(), process.service.log_tail()));
                 tails.collect::<Vec<_>>().join("\n")
             }
         }
