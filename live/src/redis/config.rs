@@ -8,7 +8,8 @@ use crate::error::LiveError;
 /// How to reach and use the Redis or Valkey server.
 #[derive(Clone)]
 pub struct RedisConfig {
-    /// Where it is. With `rediss` in place of `redis` the connection is encrypted.
+    /// Where it is. With `rediss` in place of `redis` the connection is encrypted, by the process's default provider of
+    /// rustls.
     ///
     /// - One server: `redis://[user][:password@]host[:6379][/database]`, or `unix:///path[?db=…&user=…&pass=…]`.
     /// - Behind sentinels: `redis+sentinel://[user][:password@]host[:26379],…/service[/database]`. The login is the
