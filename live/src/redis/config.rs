@@ -25,7 +25,7 @@ pub struct RedisConfig {
     /// Keeps deployments on the same server apart: all keys begin with it, in braces. ASCII letters, digits, `-` and `_`, at
     /// most 64 of them.
     pub prefix: String,
-    /// How long a call may wait for a connection.
+    /// How long a call may wait for a connection. Of this, each sentinel that is silent takes a second, in their order.
     pub connect_timeout: Duration,
     /// How long a call may wait for an answer after that. One that comes later may have happened.
     pub response_timeout: Duration,
