@@ -142,7 +142,7 @@ pub async fn edges(live: &dyn Live) {
     tokio::time::sleep(TTL * 2 / 3).await;
     assert_eq!(live.renew_edge(&e1, TTL).await, Ok(EdgeLease::Renewed));
     live.renew_presence(lease("a", "e1", PresenceStatus::Away, 2)).await.expect("renew");
-    tokio::time::sleep(TTL * 2 / 3).await;
+    tokio::time::sleep(TTL / 2).await;
     assert!(live.connection(&t, "c1").await.expect("connection").is_some(), "its edge's lease was renewed");
     assert!(live.connection(&t, "c2").await.expect("connection").is_none(), "e2's was not");
     assert_eq!(live.register(connection("c2", &customer, "e2")).await, Err(LiveError::UnknownEdge));

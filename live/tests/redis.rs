@@ -344,6 +344,41 @@ async fn rates_are_bounded() {
 }
 
 #[tokio::test]
+async fn leases_are_bounded_and_ended_ones_make_room() {
+    let server = ValkeyServer::start();
+    let live = open(server.url());
+    live.renew_presence(lease("a")).await.expect("renew");
+    let ends = "{kefu}:presence:t:ends";
+    let fill = |ends_at: &str| {
+        let script =
+            "for n = 1, tonumber(ARGV[1]) do redis.call('ZADD', KEYS[1], ARGV[2], 'x' .. n .. '\\0e') end return 1";
+        server.command(&["EVAL", script, "1", ends, &(kefu_live::limits::LEASES - 1).to_string(), ends_at]);
+    };
+    fill("9000000000000000");
+    assert!(matches!(live.renew_presence(lease("b")).await, Err(LiveError::Full { .. })));
+    assert_eq!(live.renew_presence(lease("a")).await, Ok(()), "renewing needs no room");
+    let a_moment_ago = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    fill(&a_moment_ago.as_micros().to_string());
+    assert_eq!(live.renew_presence(lease("b")).await, Ok(()));
+    assert!(is_here(&live, "a").await.expect("presence") && is_here(&live, "b").await.expect("presence"));
+}
+
+#[tokio::test]
+async fn edges_are_bounded_and_ended_ones_make_room() {
+    let server = ValkeyServer::start();
+    let live = open(server.url());
+    let fill = "for n = 1, tonumber(ARGV[1]) do redis.call('ZADD', KEYS[1], ARGV[2], 'e' .. n .. 'x') end return 1";
+    let fill = |ends_at: &str| {
+        let count = kefu_live::limits::EDGES.to_string();
+        server.command(&["EVAL", fill, "1", "{kefu}:edges", &count, ends_at]);
+    };
+    fill("9000000000000000");
+    assert!(matches!(live.renew_edge(&edge(), LEASE).await, Err(LiveError::Full { .. })));
+    fill("1");
+    assert_eq!(live.renew_edge(&edge(), LEASE).await, Ok(EdgeLease::New));
+}
+
+#[tokio::test]
 async fn a_sentinel_finds_the_master_after_each_failover() {
     let mut servers = ValkeySentinel::start();
     let live = open(servers.url());

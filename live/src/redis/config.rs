@@ -8,7 +8,8 @@ use crate::error::LiveError;
 /// How to reach and use the Redis or Valkey server.
 #[derive(Clone)]
 pub struct RedisConfig {
-    /// Where it is. With `rediss` in place of `redis` the connection is encrypted.
+    /// Where it is. With `rediss` in place of `redis` the connection is encrypted, by the process's default provider of
+    /// rustls.
     ///
     /// - One server: `redis://[user][:password@]host[:6379][/database]`, or `unix:///path[?db=…&user=…&pass=…]`.
     /// - Behind sentinels: `redis+sentinel://[user][:password@]host[:26379],…/service[/database]`. The login is the
@@ -24,7 +25,7 @@ pub struct RedisConfig {
     /// Keeps deployments on the same server apart: all keys begin with it, in braces. ASCII letters, digits, `-` and `_`, at
     /// most 64 of them.
     pub prefix: String,
-    /// How long a call may wait for a connection.
+    /// How long a call may wait for a connection. Of this, each sentinel that is silent takes a second, in their order.
     pub connect_timeout: Duration,
     /// How long a call may wait for an answer after that. One that comes later may have happened.
     pub response_timeout: Duration,

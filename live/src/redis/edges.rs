@@ -16,7 +16,8 @@ use crate::registry::{EdgeId, EdgeLease};
 
 /// Edges that are gone and are swept by one renewal of another.
 const SWEPT: usize = 2;
-/// How often a renewal sweeps what is left of the edge's own earlier lease before it gives up.
+/// How often a renewal is tried that first has to sweep: what is left of the edge's own earlier lease, or of others when there
+/// is no room.
 const TRIES: usize = 3;
 
 /// What the edges that use this handle know of their leases: as a rule there is one.
@@ -43,10 +44,11 @@ impl RedisLive {
                     self.lives.0.lock().insert(edge.clone(), fresh);
                     Ok(EdgeLease::New)
                 }
+                _ if !gone.is_empty() => continue,
                 _ => Err(LiveError::Full { what: "edges", limit: EDGES }),
             };
         }
-        Err(LiveError::Unavailable("the edge's lease ends faster than it can be renewed".into()))
+        Err(LiveError::Unavailable("edges come and go faster than their leases can be swept".into()))
     }
 
     async fn try_renew_edge(&self, edge: &EdgeId, ttl: Duration, fresh: u64) -> Result<Renewal, LiveError> {

@@ -153,9 +153,10 @@ impl Link {
 }
 
 /// Whether the server understood and refused, and would understand the next command. One that may not write any more is not
-/// the one to ask.
+/// the one to ask; before Redis 7 that stands somewhere in the text when a script was refused.
 fn is_about_the_command(error: &RedisError) -> bool {
-    error.code().is_some_and(|code| !matches!(code, "READONLY" | "MASTERDOWN"))
+    let may_not_write = error.detail().is_some_and(|detail| detail.contains("READONLY"));
+    error.code().is_some_and(|code| !matches!(code, "READONLY" | "MASTERDOWN")) && !may_not_write
 }
 
 enum Failure {
@@ -177,4 +178,24 @@ impl Failure {
 /// An answer that a script of this release does not give.
 pub(super) fn nonsense(about: &str) -> LiveError {
     LiveError::Unavailable(format!("Redis answered what cannot be read: {about}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::make_extension_error;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_may_not_write_is_left() {
+        let answered = |code: &str, text: &str| make_extension_error(code.to_owned(), Some(text.to_owned()));
+        assert!(is_about_the_command(&answered("OOM", "command not allowed")));
+        assert!(is_about_the_command(&answered("LOADING", "the dataset in memory")));
+        assert!(!is_about_the_command(&answered("READONLY", "You can't write against a read only replica.")));
+        assert!(!is_about_the_command(&answered(
+            "ERR",
+            "Error running script: @user_script:7: -READONLY You can't write"
+        )));
+        assert!(!is_about_the_command(&std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()));
+    }
 }

@@ -42,9 +42,9 @@ impl ValkeySentinel {
         started
     }
 
-    /// The address for clients.
+    /// The address for clients: a sentinel that is away before the one that is there.
     pub fn url(&self) -> String {
-        format!("redis+sentinel://127.0.0.1:{}/{SERVICE}", self.sentinel.port())
+        format!("redis+sentinel://127.0.0.1:1,127.0.0.1:{}/{SERVICE}", self.sentinel.port())
     }
 
     /// Lets the other server be the master, and waits until the first one is its replica.
