@@ -54,6 +54,8 @@ pub(super) async fn migrate(session: &Session, config: &CqlConfig) -> Result<(),
     for statement in LEDGER {
         change(session, statement).await?;
     }
+    // The driver waits for agreement after a change; these tables may have been made by another process a moment ago.
+    session.await_schema_agreement().await?;
     let lease = Lease::take(session, config.migration_wait).await?;
     let result = apply(session, &lease).await;
     lease.release().await;
