@@ -60,7 +60,7 @@ impl Log {
             customers: vec![CustomerRow {
                 tenant: key.tenant.clone(),
                 id: id(&who),
-                name: (self.dice.below(3) == 0).then(|| Name::new(&format!("客{}", self.position)).unwrap()),
+                name: (self.dice.below(3) == 0).then(|| Name::new(&format!("客{}", self.position)).expect("a name")),
                 created_at: (seq == 1).then_some(At(self.at)),
                 last_seen_at: Some(At(self.at)),
                 stamp,
@@ -114,27 +114,30 @@ async fn answers(store: &dyn Store, keys: &[ConversationKey]) -> Vec<String> {
     let t = &keys[0].tenant;
     let mut told = Vec::new();
     for who in [None, Some("a0"), Some("a1"), Some("a2")] {
-        told.push(format!("{:?}", store.session_counts(t, who.map(id).as_ref()).await.unwrap()));
+        told.push(format!("{:?}", store.session_counts(t, who.map(id).as_ref()).await.expect("read")));
         for status in [None, Some(SessionStatus::Waiting), Some(SessionStatus::Active), Some(SessionStatus::Ended)] {
             for (oldest_first, skip) in [(true, 0), (false, 3)] {
                 let query =
                     SessionQuery { agent: who.map(id), status, oldest_first, skip, limit: 50, ..Default::default() };
-                told.push(format!("{query:?} {:?}", store.sessions(t, &query).await.unwrap()));
+                told.push(format!("{query:?} {:?}", store.sessions(t, &query).await.expect("read")));
             }
         }
     }
     for skip in [0, 2] {
         let query = CustomerQuery { skip, limit: 5, cursor: None };
-        told.push(format!("{query:?} {:?}", store.customers(t, &query).await.unwrap()));
+        told.push(format!("{query:?} {:?}", store.customers(t, &query).await.expect("read")));
     }
     for user in [agent("a0"), agent("a1"), customer("c3")] {
         let query = ConversationQuery { limit: 20, ..ConversationQuery::default() };
-        told.push(format!("{user:?} {:?}", store.conversations_of(t, &user, query).await.unwrap()));
+        told.push(format!("{user:?} {:?}", store.conversations_of(t, &user, query).await.expect("read")));
     }
     for key in keys {
         for window in [Window::Newest, Window::After(ItemKey::message(2)), Window::Page(2)] {
             let query = HistoryQuery { window, limit: 4, ..HistoryQuery::default() };
-            told.push(format!("{query:?} {:?}", store.history(&key.tenant, key.conversation, query).await.unwrap()));
+            told.push(format!(
+                "{query:?} {:?}",
+                store.history(&key.tenant, key.conversation, query).await.expect("read")
+            ));
         }
         let times = HistoryQuery {
             from: Some(At(1_005 * DAY_MS)),
@@ -142,7 +145,7 @@ async fn answers(store: &dyn Store, keys: &[ConversationKey]) -> Vec<String> {
             limit: 9,
             ..Default::default()
         };
-        told.push(format!("{times:?} {:?}", store.history(&key.tenant, key.conversation, times).await.unwrap()));
+        told.push(format!("{times:?} {:?}", store.history(&key.tenant, key.conversation, times).await.expect("read")));
     }
     told
 }
