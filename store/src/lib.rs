@@ -9,7 +9,8 @@
 //! * **Durable**: a write that returned `Ok` survives the death of the process and, where the backend promises it, of the
 //!   machine. A write that returned an error may have happened; every write is idempotent, so it is simply repeated.
 //! * **Stamped**: rows that come from the log carry a [`Stamp`]. A write whose stamp is smaller than the stored row's
-//!   changes nothing, and an equal one rewrites the same thing. So replays and late writers are harmless.
+//!   changes nothing, and an equal one rewrites the same thing. So replays and late writers are harmless. (Where a `None`
+//!   leaves what is there, a backend that compares values one by one may take it from an older row that comes late.)
 //! * **No transactions across rows are needed.** Within a [`LogBatch`] rows become visible in the stated order or all at
 //!   once; a reader that finds a conversation's state finds every row that the state covers.
 //! * **No scans**: each read is bounded by a limit and reaches its rows by a key.

@@ -15,11 +15,16 @@ use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlValue, Row};
 use tokio::sync::{RwLockReadGuard, Semaphore, SemaphorePermit};
+use uuid::Uuid;
 
 use super::CqlConfig;
 use super::batches::Lane;
 use super::errors::unreadable;
 use crate::error::StoreError;
+
+/// Conditional writes of one row, and the reads that settle them, get in each other's way. Whoever ran out of time tries
+/// again, so often, after about so long.
+const CONTENDED_MS: [u64; 3] = [50, 150, 400];
 
 /// A row that borrows nothing from the answer.
 pub(super) trait OwnedRow: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata> {}
@@ -112,8 +117,22 @@ impl Client {
     ) -> Result<Option<R>, StoreError> {
         let mut statement = self.statement(cql).await?;
         statement.set_consistency(Consistency::LocalSerial);
+        for wait_ms in CONTENDED_MS {
+            match self.read_first(&statement, &values).await {
+                Err(StoreError::Timeout) => pause(wait_ms).await,
+                result => return result,
+            }
+        }
+        self.read_first(&statement, &values).await
+    }
+
+    async fn read_first<R: OwnedRow>(
+        &self,
+        statement: &PreparedStatement,
+        values: impl SerializeRow,
+    ) -> Result<Option<R>, StoreError> {
         let _place = self.reads.take().await?;
-        Ok(rows_of(self.session.execute_unpaged(&statement, values).await?)?.into_iter().next())
+        Ok(rows_of(self.session.execute_unpaged(statement, values).await?)?.into_iter().next())
     }
 
     /// Writes a row.
@@ -130,6 +149,18 @@ impl Client {
         statement.set_is_idempotent(false);
         let _place = self.writes.take().await?;
         was_applied(self.session.execute_unpaged(&statement, values).await?)
+    }
+
+    /// Writes a row that is not there yet. Who has it is read afterwards, so this may be repeated, and is: of many who
+    /// want the same row some run out of time.
+    pub(super) async fn claim(&self, cql: &'static str, values: impl SerializeRow) -> Result<(), StoreError> {
+        for wait_ms in CONTENDED_MS {
+            match self.write_if(cql, &values).await {
+                Err(StoreError::Timeout) => pause(wait_ms).await,
+                result => return result.map(drop),
+            }
+        }
+        self.write_if(cql, &values).await.map(drop)
     }
 
     /// Writes rows: partitions side by side, the batches of one partition one after the other.
@@ -174,6 +205,12 @@ impl Client {
         self.prepared.write().insert(cql, statement.clone());
         Ok(statement)
     }
+}
+
+/// A time between this and twice this, so that those who lost do not meet again.
+async fn pause(wait_ms: u64) {
+    let more_ms = Uuid::new_v4().as_u64_pair().0 % wait_ms;
+    tokio::time::sleep(Duration::from_millis(wait_ms + more_ms)).await;
 }
 
 /// The rows of an answer.

@@ -1,6 +1,8 @@
 //! The driver's errors in the store's terms.
 
-use scylla::errors::{DbError, ExecutionError, NewSessionError, PrepareError, RequestAttemptError, UseKeyspaceError};
+use scylla::errors::{
+    DbError, ExecutionError, NewSessionError, PrepareError, RequestAttemptError, SchemaAgreementError, UseKeyspaceError,
+};
 
 use crate::error::StoreError;
 
@@ -41,6 +43,12 @@ impl From<UseKeyspaceError> for StoreError {
             UseKeyspaceError::RequestTimeout(_) => Self::Timeout,
             _ => Self::Backend(error.to_string()),
         }
+    }
+}
+
+impl From<SchemaAgreementError> for StoreError {
+    fn from(error: SchemaAgreementError) -> Self {
+        Self::Unavailable(error.to_string())
     }
 }
 

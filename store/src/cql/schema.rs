@@ -24,6 +24,8 @@ const MIGRATIONS: &[&str] = &[include_str!("schema/0001_initial.cql")];
 #[expect(clippy::cast_possible_truncation, reason = "a handful of migrations")]
 const VERSION: u32 = MIGRATIONS.len() as u32;
 
+/// How often migrating is tried when it runs out of time.
+const ATTEMPTS: u32 = 3;
 /// How long a change of the schema may take; clusters of many nodes are slower at it than at anything else. Less than the
 /// lease, which is renewed before each.
 const CHANGE_WITHIN: Duration = Duration::from_secs(30);
@@ -37,9 +39,20 @@ const LEDGER: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS schema_lock (name text PRIMARY KEY, owner uuid)",
 ];
 
-/// Makes the keyspace if it may, uses it, and brings its schema to [`VERSION`].
+/// Makes the keyspace if it may, uses it, and brings its schema to [`VERSION`]. Every step can be repeated, so one that
+/// runs out of time (a node has just died) is no end.
 pub(super) async fn migrate(session: &Session, config: &CqlConfig) -> Result<(), StoreError> {
     check_name(&config.keyspace)?;
+    for _ in 1..ATTEMPTS {
+        match migrate_once(session, config).await {
+            Err(StoreError::Timeout) => tokio::time::sleep(VISIBLE_POLL).await,
+            result => return result,
+        }
+    }
+    migrate_once(session, config).await
+}
+
+async fn migrate_once(session: &Session, config: &CqlConfig) -> Result<(), StoreError> {
     if !exists(session, &config.keyspace).await? {
         make_keyspace(session, config).await?;
     }
@@ -54,6 +67,8 @@ pub(super) async fn migrate(session: &Session, config: &CqlConfig) -> Result<(),
     for statement in LEDGER {
         change(session, statement).await?;
     }
+    // The driver waits for agreement after a change; these tables may have been made by another process a moment ago.
+    session.await_schema_agreement().await?;
     let lease = Lease::take(session, config.migration_wait).await?;
     let result = apply(session, &lease).await;
     lease.release().await;

@@ -42,6 +42,9 @@ pub(super) async fn deployment(client: &Client) -> Result<Option<Deployment>, St
 }
 
 pub(super) async fn deployment_or_create(client: &Client, proposal: &Deployment) -> Result<Deployment, StoreError> {
+    if let Some(found) = deployment(client).await? {
+        return Ok(found);
+    }
     let cql = "INSERT INTO deployment (one, id, partitions, allocation_partitions, partition_hash, created_at, demo,
                                        signing_secret)
                VALUES (1, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS";
@@ -54,7 +57,7 @@ pub(super) async fn deployment_or_create(client: &Client, proposal: &Deployment)
         proposal.demo,
         proposal.signing_secret.0.as_slice(),
     );
-    client.write_if(cql, values).await?;
+    client.claim(cql, values).await?;
     deployment(client).await?.ok_or_else(|| StoreError::corrupt("deployment", "it is gone"))
 }
 
@@ -75,7 +78,7 @@ struct UserValues<'a> {
 pub(super) async fn create(client: &Client, user: &UserRecord) -> Result<(), StoreError> {
     let key = canonical_username(&user.username)?;
     let claim = "INSERT INTO usernames (tenant, username, id) VALUES (?, ?, ?) IF NOT EXISTS";
-    client.write_if(claim, (user.tenant.as_str(), key.as_str(), user.id.as_str())).await?;
+    client.claim(claim, (user.tenant.as_str(), key.as_str(), user.id.as_str())).await?;
     if settled_owner(client, &user.tenant, &key).await?.as_ref() != Some(&user.id) {
         return Err(StoreError::Conflict { what: "the user name" });
     }
@@ -94,7 +97,7 @@ pub(super) async fn create(client: &Client, user: &UserRecord) -> Result<(), Sto
         disabled: user.disabled,
         created_at: at(user.created_at),
     };
-    client.write_if(insert, values).await?;
+    client.claim(insert, values).await?;
     match settled(client, &user.tenant, &user.id).await? {
         Some(stored) if canonical_username(&stored.username)? == key => Ok(()),
         _ => Err(StoreError::Conflict { what: "the user id" }),

@@ -4,6 +4,7 @@ mod faults;
 mod logins;
 mod long;
 mod opening;
+mod same_as_sqlite;
 mod support;
 
 use kefu_store::conformance;

@@ -66,23 +66,28 @@ async fn a_newer_schema_is_refused() {
 
 #[tokio::test]
 async fn a_process_that_died_while_it_migrated_is_not_waited_for_forever() {
-    let keyspace = fresh_keyspace();
-    let session = cql_session().await;
+    let (keyspace, session) = (fresh_keyspace(), cql_session().await);
     let replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
+    let lease = |seconds: u32| {
+        format!(
+            "INSERT INTO {keyspace}.schema_lock (name, owner) VALUES ('migration', uuid())
+             IF NOT EXISTS USING TTL {seconds}"
+        )
+    };
     for cql in [
         format!("CREATE KEYSPACE {keyspace} WITH replication = {replication}"),
         format!("CREATE TABLE {keyspace}.schema_lock (name text PRIMARY KEY, owner uuid)"),
-        format!("CREATE TABLE {keyspace}.messages (tenant text PRIMARY KEY)"),
-        format!("DROP TABLE {keyspace}.messages"),
-        format!(
-            "INSERT INTO {keyspace}.schema_lock (name, owner) VALUES ('migration', uuid()) IF NOT EXISTS USING TTL 4"
-        ),
+        lease(600),
     ] {
         session.query_unpaged(cql, ()).await.unwrap();
     }
     let hasty = CqlConfig { keyspace: keyspace.clone(), migration_wait: Duration::from_secs(1), ..config() };
     let error = CqlStore::open(hasty).await.unwrap_err();
     assert!(matches!(&error, StoreError::Unavailable(text) if text.contains("migrating")), "{error}");
+    // Now the lease is about to expire, with nobody to renew it.
+    let delete = format!("DELETE FROM {keyspace}.schema_lock WHERE name = 'migration' IF EXISTS");
+    session.query_unpaged(delete, ()).await.unwrap();
+    session.query_unpaged(lease(3), ()).await.unwrap();
     CqlStore::open(CqlConfig { keyspace, ..config() }).await.unwrap().ping().await.unwrap();
 }
 

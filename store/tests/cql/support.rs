@@ -16,9 +16,11 @@ pub fn nodes() -> Vec<String> {
     nodes.split(',').map(str::to_owned).collect()
 }
 
-/// Settings for the tests' one node.
+/// Settings for the nodes that are named: a copy on each of them, three at most.
 pub fn config() -> CqlConfig {
-    CqlConfig { replication: Replication::Simple { factor: 1 }, ..CqlConfig::new(nodes()) }
+    let nodes = nodes();
+    let factor = u8::try_from(nodes.len().min(3)).expect("a small number");
+    CqlConfig { replication: Replication::Simple { factor }, ..CqlConfig::new(nodes) }
 }
 
 /// The name of a keyspace that nobody has.

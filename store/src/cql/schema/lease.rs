@@ -27,14 +27,16 @@ impl<'a> Lease<'a> {
         let lease = Self { session, owner: Uuid::new_v4() };
         let started = Instant::now();
         loop {
+            let waits = started.elapsed() < wait;
             match lease.try_take().await {
                 Ok(true) => return Ok(lease),
-                Err(error) if !error.is_retryable() => return Err(error),
-                _ if started.elapsed() > wait => {
+                // Of many who ask at once some run out of time.
+                Ok(false) | Err(StoreError::Timeout) if waits => tokio::time::sleep(POLL).await,
+                Ok(false) => {
                     let text = format!("another process has been migrating the schema for {} s", wait.as_secs());
                     return Err(StoreError::Unavailable(text));
                 }
-                _ => tokio::time::sleep(POLL).await,
+                Err(error) => return Err(error),
             }
         }
     }
