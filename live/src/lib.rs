@@ -14,7 +14,9 @@
 //!
 //! [`conformance`] holds the tests that every implementation passes.
 
+mod around;
 mod error;
+mod faulty;
 mod measured;
 mod memory;
 mod presence;
@@ -31,6 +33,7 @@ use kefu_model::{TenantId, User, UserId};
 use std::time::Duration;
 
 pub use error::LiveError;
+pub use faulty::{Fault, Faulty};
 pub use measured::{Measured, Observe};
 pub use memory::MemoryLive;
 pub use presence::{Incarnation, Lapsed, Presence, PresenceLease, PresenceStatus};
