@@ -1,8 +1,20 @@
 //! Live state that does something around each call of another one.
 
-/// Makes a type with `inner()` (the other one) and a method `around(name, call)` live state.
+/// Makes a type with `inner()` (the other one) and a method `around(name, call)` live state. It may have its `own` methods
+/// for rate limits and lock-outs.
 macro_rules! live_around {
     ($type:ident) => {
+        crate::around::live_around! { $type own {} pass {
+            check_rate(key: &RateKey, quota: Quota, cost: u32) -> RateDecision;
+            record_failure(key: &RateKey, policy: LockPolicy) -> LockState;
+            lock_state(key: &RateKey) -> LockState;
+            clear_failures(key: &RateKey) -> ();
+        } }
+    };
+    ($type:ident own { $($own:tt)* }) => {
+        crate::around::live_around! { $type own { $($own)* } pass {} }
+    };
+    ($type:ident own { $($own:tt)* } pass { $($limits:tt)* }) => {
         const _: () = {
             use std::time::Duration;
 
@@ -10,7 +22,7 @@ macro_rules! live_around {
 
             use crate::*;
 
-            crate::around::pass! { $type:
+            crate::around::pass! { $type { $($own)* }:
                 incarnation() -> Incarnation;
                 renew_presence(lease: PresenceLease) -> ();
                 release_presence(tenant: &TenantId, agent: &UserId, edge: &EdgeId) -> ();
@@ -27,13 +39,10 @@ macro_rules! live_around {
                 connection_counts(tenant: &TenantId) -> ConnectionCounts;
                 edges_of(tenant: &TenantId, users: &[User]) -> Vec<Vec<EdgeId>>;
                 online(tenant: &TenantId, users: &[User]) -> Vec<bool>;
-                check_rate(key: &RateKey, quota: Quota, cost: u32) -> RateDecision;
-                record_failure(key: &RateKey, policy: LockPolicy) -> LockState;
-                lock_state(key: &RateKey) -> LockState;
-                clear_failures(key: &RateKey) -> ();
                 put_login(token: TokenHash, login: CachedLogin, ttl: Duration) -> bool;
                 login(token: TokenHash) -> Option<CachedLogin>;
                 invalidate_logins(tokens: &[TokenHash]) -> ();
+                $($limits)*
             }
         };
     };
@@ -42,9 +51,11 @@ pub(crate) use live_around;
 
 /// Passes methods on through the type's own `around`.
 macro_rules! pass {
-    ($type:ident: $($method:ident($($arg:ident: $ty:ty),*) -> $out:ty;)*) => {
+    ($type:ident { $($own:tt)* }: $($method:ident($($arg:ident: $ty:ty),*) -> $out:ty;)*) => {
         #[async_trait::async_trait]
         impl Live for $type {
+            $($own)*
+
             $(async fn $method(&self, $($arg: $ty),*) -> Result<$out, LiveError> {
                 let inner = self.inner();
                 self.around(stringify!($method), inner.$method($($arg),*)).await

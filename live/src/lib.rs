@@ -16,6 +16,7 @@
 
 mod around;
 mod error;
+mod fallback;
 mod faulty;
 mod measured;
 mod memory;
@@ -33,6 +34,7 @@ use kefu_model::{TenantId, User, UserId};
 use std::time::Duration;
 
 pub use error::LiveError;
+pub use fallback::Fallback;
 pub use faulty::{Fault, Faulty};
 pub use measured::{Measured, Observe};
 pub use memory::MemoryLive;
