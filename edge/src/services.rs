@@ -20,6 +20,7 @@ use crate::config::EdgeConfig;
 use crate::customers::CustomerKeeper;
 use crate::edge::EdgeInfo;
 use crate::frame::Code;
+use crate::http::Limiter;
 use crate::hub::Hub;
 use crate::machine::Settings;
 use crate::metrics::Metrics;
@@ -49,6 +50,7 @@ pub(crate) struct Services {
     pub(crate) attendance: AttendanceKeeper,
     pub(crate) customers: CustomerKeeper,
     pub(crate) registry: RegistryKeeper,
+    pub(crate) limiter: Limiter,
     /// Sockets, streams and what they started.
     pub(crate) tasks: TaskTracker,
     pub(crate) places: Places,
