@@ -196,6 +196,7 @@ pub(crate) fn assemble(
         attendance: attendance::AttendanceKeeper::default(),
         customers: customers::CustomerKeeper::default(),
         registry: registry::RegistryKeeper::default(),
+        limiter: crate::http::Limiter::default(),
         tasks: TaskTracker::new(),
         places: crate::services::Places::default(),
         opened: sweep::Opened::default(),

@@ -30,7 +30,7 @@ use crate::frame::Code;
 use crate::metrics::Metrics;
 use crate::upstream::Upstream;
 
-use customers::Asked;
+pub(crate) use customers::Asked;
 use followed::Followed;
 use people::People;
 

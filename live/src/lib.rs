@@ -14,7 +14,10 @@
 //!
 //! [`conformance`] holds the tests that every implementation passes.
 
+mod around;
 mod error;
+mod fallback;
+mod faulty;
 mod measured;
 mod memory;
 mod presence;
@@ -31,6 +34,8 @@ use kefu_model::{TenantId, User, UserId};
 use std::time::Duration;
 
 pub use error::LiveError;
+pub use fallback::Fallback;
+pub use faulty::{Fault, Faulty};
 pub use measured::{Measured, Observe};
 pub use memory::MemoryLive;
 pub use presence::{Incarnation, Lapsed, Presence, PresenceLease, PresenceStatus};

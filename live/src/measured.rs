@@ -3,13 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use kefu_model::{TenantId, User, UserId};
-
-use crate::{
-    CachedLogin, Connection, ConnectionCounts, ConnectionPage, EdgeId, EdgeLease, Incarnation, Lapsed, Live, LiveError,
-    LockPolicy, LockState, Presence, PresenceLease, Quota, RateDecision, RateKey, TokenHash,
-};
+use crate::around::live_around;
+use crate::{Live, LiveError};
 
 /// Is told of each call: the method's name, how long it took, and whether it succeeded.
 pub type Observe = dyn Fn(&'static str, Duration, bool) + Send + Sync;
@@ -26,6 +21,10 @@ impl Measured {
         Self { inner, observe: Box::new(observe) }
     }
 
+    fn inner(&self) -> &dyn Live {
+        &*self.inner
+    }
+
     async fn around<T>(
         &self,
         method: &'static str,
@@ -38,39 +37,4 @@ impl Measured {
     }
 }
 
-macro_rules! pass {
-    ($($method:ident($($arg:ident: $ty:ty),*) -> $out:ty;)*) => {
-        #[async_trait]
-        impl Live for Measured {
-            $(async fn $method(&self, $($arg: $ty),*) -> Result<$out, LiveError> {
-                self.around(stringify!($method), self.inner.$method($($arg),*)).await
-            })*
-        }
-    };
-}
-
-pass! {
-    incarnation() -> Incarnation;
-    renew_presence(lease: PresenceLease) -> ();
-    release_presence(tenant: &TenantId, agent: &UserId, edge: &EdgeId) -> ();
-    presence(tenant: &TenantId, agents: &[UserId]) -> Vec<Option<Presence>>;
-    present(tenant: &TenantId, after: Option<&UserId>, limit: usize) -> Vec<Presence>;
-    lapsed(tenant: &TenantId, within: Duration) -> Vec<Lapsed>;
-    register(connection: Connection) -> ();
-    unregister(tenant: &TenantId, connection_id: &str) -> ();
-    renew_edge(edge: &EdgeId, ttl: Duration) -> EdgeLease;
-    forget_edge(edge: &EdgeId) -> ();
-    connection(tenant: &TenantId, connection_id: &str) -> Option<Connection>;
-    connections_of(tenant: &TenantId, user: &User) -> Vec<Connection>;
-    connections(tenant: &TenantId, after: Option<&str>, limit: usize) -> ConnectionPage;
-    connection_counts(tenant: &TenantId) -> ConnectionCounts;
-    edges_of(tenant: &TenantId, users: &[User]) -> Vec<Vec<EdgeId>>;
-    online(tenant: &TenantId, users: &[User]) -> Vec<bool>;
-    check_rate(key: &RateKey, quota: Quota, cost: u32) -> RateDecision;
-    record_failure(key: &RateKey, policy: LockPolicy) -> LockState;
-    lock_state(key: &RateKey) -> LockState;
-    clear_failures(key: &RateKey) -> ();
-    put_login(token: TokenHash, login: CachedLogin, ttl: Duration) -> bool;
-    login(token: TokenHash) -> Option<CachedLogin>;
-    invalidate_logins(tokens: &[TokenHash]) -> ();
-}
+live_around!(Measured);

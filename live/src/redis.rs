@@ -87,7 +87,7 @@ impl Live for RedisLive {
     async fn incarnation(&self) -> Result<Incarnation, LiveError> {
         let call = with_incarnation(script::READ_INCARNATION.on([self.keys.incarnation()]));
         let (id, age): (u64, u64) = self.link.run(call).await?;
-        Ok(Incarnation { id, age: Duration::from_micros(age) })
+        Ok(Incarnation { id, age: Duration::from_micros(age), shared: true })
     }
 
     async fn renew_presence(&self, lease: PresenceLease) -> Result<(), LiveError> {
