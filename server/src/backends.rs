@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use kefu_live::{Live, MemoryLive, RedisConfig, RedisLive};
+use kefu_live::{Fallback, Live, MemoryLive, RedisConfig, RedisLive};
 use kefu_nats::embedded::{Embedded, EmbeddedConfig};
 use kefu_nats::jetstream::{JetStream, JetStreamAuth, JetStreamConfig};
 use kefu_nats::transport::{Transport, TransportError};
@@ -81,6 +81,11 @@ pub fn open_live(settings: &Settings) -> anyhow::Result<Arc<dyn Live>> {
         return Ok(Arc::new(MemoryLive::new(rand::random())));
     }
     Ok(Arc::new(RedisLive::open(&redis(settings)).context("redis.url cannot be used")?))
+}
+
+/// Limits on rates and failed logins are counted by this process alone while a server is away.
+pub fn bear_outages(settings: &Settings, live: Arc<dyn Live>) -> Arc<dyn Live> {
+    if keeps_live(settings) { live } else { Arc::new(Fallback::new(live)) }
 }
 
 /// Whether what is true right now is in this process.

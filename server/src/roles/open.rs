@@ -67,7 +67,7 @@ pub(super) async fn open(
         None => open_broker(settings, data, waiting).await?,
     };
     watch_broker(&broker, &registry)?;
-    let live = measured_live(backends::open_live(settings)?, &registry)?;
+    let live = backends::bear_outages(settings, measured_live(backends::open_live(settings)?, &registry)?);
     let node = node_name(settings);
     let incarnation = format!("{node}-{:08x}", rand::random::<u32>());
     let link = start_link(settings, &broker, &incarnation, &registry, events, waiting).await?;
