@@ -119,7 +119,12 @@ where
     loop {
         match call().await {
             Err(error) if error.is_retryable() => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the store is away; it is tried again");
+                if pause == RETRY_FIRST {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the store is away; it is tried until it is back"
+                    );
+                }
                 metrics.retries.inc();
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(RETRY_MAX);

@@ -173,10 +173,16 @@ async fn retry<T, F>(mut call: impl FnMut() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
+    let mut first = true;
     loop {
         match call().await {
             Err(error) if error.is_retryable() => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the store is away; it is tried again");
+                if std::mem::take(&mut first) {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the store is away; it is tried until it is back"
+                    );
+                }
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
             result => return result,

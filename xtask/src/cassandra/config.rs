@@ -75,8 +75,7 @@ rpc_address: 127.0.0.1
 storage_port: {storage}
 native_transport_port: {cql}
 endpoint_snitch: SimpleSnitch
-commitlog_sync: periodic
-commitlog_sync_period: 10000ms
+commitlog_sync: batch
 memtable_allocation_type: heap_buffers
 auto_snapshot: false
 data_file_directories: [{}]
