@@ -22,6 +22,14 @@ use valkey::Valkey;
 
 const READY_LIMIT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(50);
+/// Limits that tests from one address would meet.
+const RAISED: [(&str, &str); 5] = [
+    ("KEFU_LIMITS__REQUESTS_PER_ADDRESS_MINUTE", "1000000"),
+    ("KEFU_LIMITS__REQUESTS_PER_USER_MINUTE", "1000000"),
+    ("KEFU_LIMITS__VISITORS_PER_ADDRESS_MINUTE", "100000"),
+    ("KEFU_LIMITS__LOGINS_PER_ADDRESS_MINUTE", "100000"),
+    ("KEFU_LIMITS__CONNECTIONS_PER_ADDRESS", "100000"),
+];
 
 /// How a cluster is made.
 #[derive(Debug, Clone)]
@@ -32,6 +40,8 @@ pub struct Plan {
     pub port: Option<u16>,
     /// Whether it has the demo's accounts.
     pub demo: bool,
+    /// Tenants beside `default`, whose ids and site keys are `t1` and on. With them limits by address and user are raised.
+    pub tenants: usize,
     /// The binary.
     pub kefu: PathBuf,
 }
@@ -39,12 +49,17 @@ pub struct Plan {
 impl Plan {
     /// So many processes of each role, with the demo's accounts.
     pub fn demo(processes: usize) -> Self {
-        Self { processes, port: None, demo: true, kefu: kefu() }
+        Self { processes, port: None, demo: true, tenants: 0, kefu: kefu() }
     }
 
     /// So many processes of each role, behind a load balancer on that port.
     pub fn new(processes: usize, port: u16) -> Self {
-        Self { processes, port: Some(port), demo: false, kefu: kefu() }
+        Self { processes, port: Some(port), demo: false, tenants: 0, kefu: kefu() }
+    }
+
+    /// For tests that have a tenant each.
+    pub fn tests(processes: usize, tenants: usize) -> Self {
+        Self { processes, port: None, demo: false, tenants, kefu: kefu() }
     }
 }
 
@@ -57,6 +72,8 @@ fn kefu() -> PathBuf {
 pub struct Cluster {
     /// Processes of kefu.
     pub processes: Vec<Process>,
+    /// What all of them share, as environment variables.
+    settings: Vec<(String, String)>,
     /// Its load balancer.
     pub balancer: Balancer,
     /// Its NATS servers.
@@ -91,7 +108,10 @@ impl Cluster {
             Valkey::start(&valkey_program, folder.path()),
             CassandraServer::start(&cassandra_program),
         )?;
-        let settings = [
+        let config = folder.path().join("kefu.toml");
+        std::fs::write(&config, tenants(plan.tenants)).context("cannot write the settings")?;
+        let mut settings = vec![
+            ("KEFU_CONFIG".to_owned(), config.display().to_string()),
             ("KEFU_NATS__URL".to_owned(), nats.url()),
             ("KEFU_NATS__REPLICAS".to_owned(), nats.servers.len().to_string()),
             ("KEFU_REDIS__URL".to_owned(), valkey.url()),
@@ -99,6 +119,8 @@ impl Cluster {
             ("KEFU_CQL__REPLICATION_FACTOR".to_owned(), "1".to_owned()),
             ("KEFU_SERVER__TRUSTED_PROXIES".to_owned(), "127.0.0.1/32".to_owned()),
         ];
+        let raised = RAISED.iter().filter(|_| plan.tenants > 0);
+        settings.extend(raised.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         println!("starting {} processes of kefu", plan.processes * ROLES.len());
         let mut processes = Vec::new();
         for role in ROLES {
@@ -110,7 +132,7 @@ impl Cluster {
             processes.iter().filter(|process| process.role == Role::Edge).map(|edge| edge.port).collect();
         let port = plan.port.map_or_else(free_port, Ok)?;
         let balancer = Balancer::start(&haproxy, folder.path(), port, &edges).await?;
-        let mut cluster = Self { processes, balancer, nats, valkey, cassandra, folder };
+        let mut cluster = Self { processes, settings, balancer, nats, valkey, cassandra, folder };
         cluster.until_ready().await?;
         Ok(cluster)
     }
@@ -144,6 +166,18 @@ impl Cluster {
         bail!("no edge told a password")
     }
 
+    /// Writes what the tests need to know into a file.
+    pub fn describe(&self, tenants: usize) -> Result<PathBuf> {
+        let variables: serde_json::Map<_, _> =
+            self.settings.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+        let address = self.balancer.address();
+        let text = serde_json::json!({"address": address, "tenants": tenants, "variables": variables, "logs": self.folder.path()});
+        let text = text.to_string();
+        let path = self.folder.path().join("cluster.json");
+        std::fs::write(&path, text).context("cannot describe the cluster")?;
+        Ok(path)
+    }
+
     /// Where logs are.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
@@ -168,4 +202,10 @@ async fn not_ready(client: &reqwest::Client, url: &str) -> Option<String> {
         Ok(answer) => Some(answer.text().await.unwrap_or_default()),
         Err(error) => Some(error.to_string()),
     }
+}
+
+/// Settings with so many tenants beside the default one.
+fn tenants(count: usize) -> String {
+    let names = std::iter::once("default".to_owned()).chain((1..=count).map(|number| format!("t{number}")));
+    names.map(|name| format!("[[tenants]]\nid = \"{name}\"\nsite_key = \"{name}\"\n")).collect()
 }

@@ -27,20 +27,29 @@ struct ClusterOptions {
     /// Where the load balancer listens.
     #[arg(long, default_value_t = 6006)]
     port: u16,
+    /// Tenants beside the default one, for the scenarios of server/tests by hand: what `KEFU_TEST_CLUSTER` has to name is
+    /// printed.
+    #[arg(long, default_value_t = 0)]
+    tenants: usize,
 }
 
 /// Builds, starts, prints where everything is, waits for Ctrl-C, and stops it.
 pub async fn run(options: Options) -> Result<()> {
     let What::Cluster(options) = options.what;
-    let mut build = workspace::cargo();
-    build.args(["build", "--release", "-p", "kefu"]);
-    process::run(build).await?;
-    let plan = Plan::new(options.processes, options.port);
+    let plan = Plan { tenants: options.tenants, ..Plan::new(options.processes, options.port) };
+    if std::env::var_os("KEFU_TEST_BIN").is_none() {
+        let mut build = workspace::cargo();
+        build.args(["build", "--release", "-p", "kefu"]);
+        process::run(build).await?;
+    }
     let cluster = tokio::select! {
         started = Cluster::start(&plan) => started?,
         signal = interrupted() => bail!("stopped by {signal}"),
     };
     print(&cluster)?;
+    if options.tenants > 0 {
+        println!("  KEFU_TEST_CLUSTER={}", cluster.describe(options.tenants)?.display());
+    }
     println!("\nCtrl-C stops it.");
     let signal = interrupted().await;
     println!("\n{signal}: stopping");

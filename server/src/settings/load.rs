@@ -143,6 +143,8 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::super::model::Role;
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -173,7 +175,7 @@ mod tests {
         assert_eq!(loaded.settings.server.listen.to_string(), "127.0.0.1:1");
         assert_eq!(loaded.settings.nats.url, "nats://b");
         assert_eq!(loaded.settings.server.roles, [Role::Edge, Role::Router]);
-        assert_eq!(loaded.settings.redis.url, "redis://c");
+        assert_eq!(loaded.settings.redis.url.expose_secret(), "redis://c");
         assert!(loaded.warnings.is_empty());
     }
 

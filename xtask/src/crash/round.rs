@@ -139,7 +139,7 @@ impl Round {
         collect::after_restart(self.target.rest(), &self.visitors, &self.journals(), &mut observations).await?;
         self.phase.send_replace(Phase::Stop);
         self.finish(&mut observations).await?;
-        let summary = summary::Summary::of(&self.journals(), &self.kills);
+        let summary = summary::Summary::of(&self.journals(), &self.of_visitors(), &self.kills);
         Ok(Outcome { observations, summary })
     }
 
@@ -240,6 +240,13 @@ impl Round {
 
     fn journals(&self) -> Vec<SharedJournal> {
         self.clients.values().cloned().collect()
+    }
+
+    /// Of those to whom something is delivered all the time.
+    fn of_visitors(&self) -> Vec<SharedJournal> {
+        let of_one = |name: &&String| name.starts_with("visitor-") || name.starts_with("observer-");
+        let names = self.clients.keys().filter(of_one);
+        names.filter_map(|name| self.clients.get(name).cloned()).collect()
     }
 
     async fn finish(&mut self, observations: &mut Observations) -> Result<()> {

@@ -17,19 +17,19 @@ pub struct Summary {
 struct Pause {
     harm: Harm,
     ready_after: Duration,
-    /// The longest time without a delivery that touches it, over all clients that saw something on both sides.
+    /// The longest time without a delivery that touches it, over all visitors that saw something on both sides.
     longest: Duration,
 }
 
 impl Summary {
-    /// Adds up.
-    pub fn of(journals: &[SharedJournal], kills: &[Kill]) -> Self {
+    /// Adds up; pauses are those of visitors, who never stop writing.
+    pub fn of(journals: &[SharedJournal], visitors: &[SharedJournal], kills: &[Kill]) -> Self {
         let mut counts = Counts::default();
         journals.iter().for_each(|journal| counts.add(journal.lock().counts));
         let pauses = kills.iter().map(|kill| Pause {
             harm: kill.harm,
             ready_after: kill.ready_after,
-            longest: longest(journals, kill.at, kill.at + kill.ready_after),
+            longest: longest(visitors, kill.at, kill.at + kill.ready_after),
         });
         Self { counts, pauses: pauses.collect() }
     }
@@ -76,7 +76,7 @@ pub fn print(outcome: &Outcome) {
         let most =
             |of: fn(&Pause) -> Duration| pauses.iter().map(|pause| of(pause)).max().unwrap_or_default().as_millis();
         println!(
-            "{} x {harm}: ready after at most {} ms, longest pause of a client's deliveries {} ms",
+            "{} x {harm}: ready after at most {} ms, longest pause of a visitor's deliveries {} ms",
             pauses.len(),
             most(|pause| pause.ready_after),
             most(|pause| pause.longest),

@@ -7,12 +7,14 @@ use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
 use super::{Components, Step, foreign, k6};
-use crate::cassandra::CassandraServer;
+use crate::cluster::{Cluster, Plan};
 use crate::nats_server::NatsServer;
 use crate::s3::S3;
 use crate::{crash, instructions, layers, openapi, process, provision, workspace};
 
 const KILLS: u32 = 5;
+/// Of the cluster in which scenarios play; each takes one.
+const TENANTS: usize = 100;
 const KILLS_IN_CLUSTER: u32 = 10;
 
 impl Step {
@@ -55,9 +57,9 @@ async fn rust_tests(components: &Components) -> Result<()> {
     let valkey_server = components.valkey_server.as_ref().context("no valkey-server was provisioned")?;
     command.env("KEFU_TEST_VALKEY_SERVER", valkey_server);
     command.env("KEFU_TEST_BIN", kefu_binary()?);
-    let cassandra = components.cassandra.as_ref().context("no Cassandra was provisioned")?;
-    let cassandra = CassandraServer::start(cassandra).await?;
-    command.env("KEFU_TEST_CQL_NODES", cassandra.node());
+    let cluster = Cluster::start(&Plan::tests(2, TENANTS)).await?;
+    command.env("KEFU_TEST_CQL_NODES", cluster.cassandra.node());
+    command.env("KEFU_TEST_CLUSTER", cluster.describe(TENANTS)?);
     let s3 = S3::start(components.weed.as_ref().context("no S3 service was provisioned")?).await?;
     command.envs(s3.variables());
     process::run(command).await
