@@ -25,7 +25,7 @@ use crate::machine::{Input, Settings};
 use crate::metrics::Metrics;
 use crate::services::Services;
 use crate::upstream::Upstream;
-use crate::{accept, attendance, customers, presence, registry, rest, sweep};
+use crate::{accept, attendance, customers, presence, registry, rest, sse, sweep};
 
 /// How long sockets may take to close once they were told to.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
@@ -235,6 +235,10 @@ async fn follow(
 ) -> Result<(), EdgeError> {
     while let Some(event) = stop.run_until_cancelled(events.recv()).await {
         let Some(event) = event else { return Err(EdgeError::LinkEnded) };
+        if let LinkEvent::Relayed { payload, reply } = event {
+            sse::relay::taken(&services, &payload, reply).await;
+            continue;
+        }
         match &event {
             LinkEvent::Notice(Notice::Presence { tenant, user, status }) if user.kind == UserKind::Agent => {
                 services.presence.learned(tenant, &user.id, *status);

@@ -148,6 +148,8 @@ impl Hub {
             }
             LinkEvent::Reset { tenant, snapshot } => self.reset(tenant, &snapshot),
             LinkEvent::Notice(notice) => self.notice(notice),
+            // Not for who follows conversations.
+            LinkEvent::Relayed { .. } => {}
         }
     }
 

@@ -8,12 +8,14 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use axum::body::Bytes;
 use kefu_live::{Fault, Faulty, Live, MemoryLive};
 use kefu_model::allocation::{AgentStatus, AllocationAnswer, AllocationCommand};
 use kefu_model::command::Answer;
 use kefu_model::{At, Command, Conversation, ConversationId, Name, Refusal, Role, TenantId, User, UserId};
 use kefu_nats::link::{AttachRequest, LinkStatus, OnAnswer};
 use kefu_nats::notice::Notice;
+use kefu_nats::transport::TransportError;
 use kefu_nats::view::{AllocationView, Snapshot};
 use kefu_store::{SqliteConfig, SqliteStore, Store};
 use parking_lot::Mutex;
@@ -101,6 +103,14 @@ impl Upstream for FakeUpstream {
 
     fn status(&self) -> LinkStatus {
         LinkStatus { connected: true, trouble: None, owned: 1, logs: 1, archive_lag_records: 0 }
+    }
+
+    fn key(&self) -> &str {
+        "0123456789abcdef"
+    }
+
+    async fn relay(&self, _: &str, _: Bytes) -> Result<Bytes, TransportError> {
+        Err(TransportError::NoResponder { subject: "nobody".to_owned() })
     }
 }
 

@@ -8,6 +8,7 @@
 mod follow;
 mod metrics;
 mod outbox;
+mod relay;
 mod task;
 
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use crate::broker::{Broker, LogKind, LogName, subject};
 use crate::codec;
 use crate::notice::Notice;
 use crate::payload::{self, AnswerWire, AskWire, DeliveryWire, HeartbeatWire, NoticeWire, OwnedWire, ReplyWire};
-use crate::transport::{ConnectionState, CoreEvent, Subscription, TransportError};
+use crate::transport::{ConnectionState, CoreEvent, Reply, Subscription, TransportError};
 use crate::view::{AllocationView, Cursor, Snapshot};
 pub use metrics::LinkMetrics;
 use outbox::OnWire;
@@ -96,6 +97,13 @@ pub enum LinkEvent {
     },
     /// An ephemeral fact.
     Notice(Notice),
+    /// Another process asks for something.
+    Relayed {
+        /// What.
+        payload: Bytes,
+        /// Where the answer goes.
+        reply: Reply,
+    },
 }
 
 /// Limits of a link.
@@ -178,6 +186,7 @@ impl Log {
 struct Shared {
     broker: Broker,
     config: LinkConfig,
+    key: String,
     logs: Vec<Arc<Log>>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -204,6 +213,8 @@ impl Link {
         let deliveries = transport.subscribe(&subject::deliver(&config.edge)).await?;
         let heartbeats = transport.subscribe(subject::HEARTBEAT).await?;
         let notices = broker.subscribe_notices().await?;
+        let key = relay::new_key();
+        let relayed = transport.subscribe(&subject::relay(&key)).await?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let mut logs = Vec::new();
         for name in broker.logs() {
@@ -213,11 +224,12 @@ impl Link {
             tasks.spawn(task.run(stop.clone()));
             logs.push(Arc::new(Log { name, notes, pending, owner: Mutex::default() }));
         }
-        let shared = Arc::new(Shared { broker, config, logs, stop, tasks });
+        let shared = Arc::new(Shared { broker, config, key, logs, stop, tasks });
         let link = Self { shared };
         link.shared.tasks.spawn(link.clone().take_deliveries(deliveries));
         link.shared.tasks.spawn(link.clone().take_heartbeats(heartbeats));
-        link.shared.tasks.spawn(link.clone().take_notices(notices, events));
+        link.shared.tasks.spawn(link.clone().take_notices(notices, events.clone()));
+        link.shared.tasks.spawn(link.clone().take_relayed(relayed, events));
         Ok(link)
     }
 
