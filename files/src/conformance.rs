@@ -1,5 +1,7 @@
 //! What every implementation has to do. Each case uses a tenant of its own, so that one bucket serves them all.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use kefu_model::TenantId;
