@@ -1,5 +1,6 @@
 //! Forgets what is old: records of the logs that every reader has, answers and logins that expired.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,35 +8,25 @@ use kefu_model::ids::{At, Partition};
 use kefu_nats::engine::peek_time;
 use kefu_nats::{Broker, LogKind, LogName, clock, codec};
 use kefu_store::{LogReader, Store, StoreError};
-use tokio_util::sync::CancellationToken;
-
-use crate::{ArchiverConfig, ArchiverError};
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(600);
 /// Readers whose checkpoints keep records of conversations' logs.
 const READERS: [LogReader; 2] = [LogReader::Archiver, LogReader::Reporter];
 
-pub(crate) async fn run(
-    config: ArchiverConfig,
-    broker: Broker,
-    store: Arc<dyn Store>,
-    shutdown: CancellationToken,
-) -> Result<(), ArchiverError> {
+/// Forgets now and then. Several that do it at once do no harm.
+pub(crate) async fn run(log_retention: Duration, broker: &Broker, store: &Arc<dyn Store>) -> Infallible {
     let mut ticker = tokio::time::interval(EVERY);
     loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            _ = ticker.tick() => {}
-        }
+        ticker.tick().await;
         let now = clock::now();
-        if let Err(error) = expire(&store, now).await {
+        if let Err(error) = expire(store, now).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "expired rows were not deleted");
         }
-        let retention_ms = u64::try_from(config.log_retention.as_millis()).unwrap_or(u64::MAX);
+        let retention_ms = u64::try_from(log_retention.as_millis()).unwrap_or(u64::MAX);
         let oldest = At(now.0.saturating_sub(retention_ms));
         for log in broker.logs_of(LogKind::Chat) {
-            purge(&broker, &store, log, oldest).await;
+            purge(broker, store, log, oldest).await;
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The archiver: copies the log into the store.
 //!
-//! One task per partition reads the records that count, folds them into rows ([`batch`], pure) and writes them with the
-//! checkpoint that covers them. Every row is stamped, so that writing a stretch again changes nothing.
+//! Each process that archives takes its share of the partitions, with one task each that reads the records that count, folds
+//! them into rows ([`batch`], pure) and writes them with the checkpoint that covers them. Every row is stamped, so that
+//! writing a stretch again changes nothing.
 
 pub mod batch;
 mod janitor;
@@ -11,10 +12,9 @@ mod task;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kefu_nats::engine::{Gather, ReadError};
+use kefu_nats::engine::{Gather, ReadError, ShareError, ShareSettings, run_share};
 use kefu_nats::{Broker, LogKind};
 use kefu_store::{Store, StoreError};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use metrics::Metrics;
@@ -23,15 +23,23 @@ use task::Task;
 /// How an archiver works.
 #[derive(Debug, Clone)]
 pub struct ArchiverConfig {
+    /// This process's name among workers, another one each time it starts.
+    pub worker: String,
+    /// How long it listens for other archivers before it begins.
+    pub settle: Duration,
     /// How many records become one batch.
     pub gather: Gather,
     /// How long records stay in the log at least, after they are in the store.
     pub log_retention: Duration,
 }
 
-impl Default for ArchiverConfig {
-    fn default() -> Self {
+impl ArchiverConfig {
+    /// The defaults for a process of that name.
+    #[must_use]
+    pub fn new(worker: String, settle: Duration) -> Self {
         Self {
+            worker,
+            settle,
             gather: Gather {
                 every: Duration::from_millis(50),
                 busy: 8,
@@ -63,9 +71,6 @@ pub enum ArchiverError {
     /// The log and the store do not belong together.
     #[error("an outcome cannot be folded")]
     Fold(#[from] batch::FoldError),
-    /// A task panicked.
-    #[error("an archiver's task panicked")]
-    Panicked(#[from] tokio::task::JoinError),
 }
 
 /// An archiver, ready to serve.
@@ -90,26 +95,26 @@ impl Archiver {
         Ok(Self { config, broker, store, metrics: Arc::new(Metrics::register(registry)?) })
     }
 
-    /// Archives every partition until `shutdown`. What was read and not written then is read again at the next start.
+    /// Archives its share of the partitions until `shutdown`. What was read and not written then is read again by whoever goes
+    /// on.
     ///
     /// # Errors
     /// When a partition cannot be archived for good.
-    pub async fn serve(self, shutdown: CancellationToken) -> Result<(), ArchiverError> {
-        let mut tasks = JoinSet::new();
-        for log in self.broker.logs_of(LogKind::Chat) {
-            let task = Task {
-                config: self.config.clone(),
-                broker: self.broker.clone(),
-                store: self.store.clone(),
-                metrics: self.metrics.clone(),
-                log,
-            };
-            tasks.spawn(task.run(shutdown.clone()));
+    pub async fn serve(self, shutdown: CancellationToken) -> Result<(), ShareError<ArchiverError>> {
+        let Self { config, broker, store, metrics } = self;
+        let share = ShareSettings {
+            worker: config.worker.clone(),
+            work: "archive",
+            kind: LogKind::Chat,
+            settle: config.settle,
+        };
+        let archive = |log, stop| {
+            let (broker, store, metrics) = (broker.clone(), store.clone(), metrics.clone());
+            Task { gather: config.gather, broker, store, metrics, log }.run(stop)
+        };
+        tokio::select! {
+            result = run_share(broker.clone(), share, archive, shutdown) => result,
+            never = janitor::run(config.log_retention, &broker, &store) => match never {},
         }
-        tasks.spawn(janitor::run(self.config, self.broker, self.store, shutdown));
-        while let Some(ended) = tasks.join_next().await {
-            ended??;
-        }
-        Ok(())
     }
 }

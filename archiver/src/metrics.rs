@@ -1,12 +1,18 @@
 //! What the archiver counts.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, Registry};
+use kefu_model::At;
+use kefu_nats::{LogName, clock};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntGaugeVec, Opts, Registry};
 
 pub(crate) struct Metrics {
     pub(crate) outcomes: IntCounter,
     pub(crate) rows: IntCounter,
     pub(crate) retries: IntCounter,
     pub(crate) write_seconds: Histogram,
+    /// From a decision until its rows are stored.
+    pub(crate) archived_seconds: Histogram,
+    /// The last record archived, by log.
+    pub(crate) position: IntGaugeVec,
 }
 
 impl Metrics {
@@ -19,11 +25,38 @@ impl Metrics {
                 "kefu_archiver_write_seconds",
                 "Time to write one batch, tries included",
             ))?,
+            archived_seconds: Histogram::with_opts(
+                HistogramOpts::new(
+                    "kefu_archiver_archived_seconds",
+                    "From the first decision of a batch until its rows are stored",
+                )
+                .buckets(vec![0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0]),
+            )?,
+            position: IntGaugeVec::new(
+                Opts::new("kefu_archiver_position_records", "The last record in the store of a log archived here"),
+                &["log"],
+            )?,
         };
         registry.register(Box::new(metrics.outcomes.clone()))?;
         registry.register(Box::new(metrics.rows.clone()))?;
         registry.register(Box::new(metrics.retries.clone()))?;
         registry.register(Box::new(metrics.write_seconds.clone()))?;
+        registry.register(Box::new(metrics.archived_seconds.clone()))?;
+        registry.register(Box::new(metrics.position.clone()))?;
         Ok(metrics)
+    }
+
+    /// A log is in the store up to a position; the first of what was added was decided at that time.
+    pub(crate) fn archived(&self, log: LogName, position: u64, first_at: Option<At>) {
+        self.position.with_label_values(&[log.to_string()]).set(i64::try_from(position).unwrap_or(i64::MAX));
+        if let Some(at) = first_at {
+            let age_ms = u32::try_from(clock::now().0.saturating_sub(at.0)).unwrap_or(u32::MAX);
+            self.archived_seconds.observe(f64::from(age_ms) / 1_000.0);
+        }
+    }
+
+    /// A log is archived here no more.
+    pub(crate) fn ended(&self, log: LogName) {
+        let _ = self.position.remove_label_values(&[log.to_string()]);
     }
 }

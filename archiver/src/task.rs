@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kefu_model::Outcome;
 use kefu_model::reader::LogCursor;
+use kefu_model::{At, Outcome};
 use kefu_nats::delivery::announce_archived;
-use kefu_nats::engine::{LogReader, ReadRecord};
+use kefu_nats::engine::{Gather, LogReader, ReadRecord};
 use kefu_nats::{Broker, LogName};
 use kefu_store::{Checkpoint, LogBatch, LogReader as Reader, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
+use crate::ArchiverError;
 use crate::batch::{Fold, Needs, Record};
 use crate::metrics::Metrics;
-use crate::{ArchiverConfig, ArchiverError};
 
 /// States and device logs that stay known between two batches.
 const KNOWN: usize = 20_000;
@@ -21,7 +21,7 @@ const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
 pub(crate) struct Task {
-    pub(crate) config: ArchiverConfig,
+    pub(crate) gather: Gather,
     pub(crate) broker: Broker,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: Arc<Metrics>,
@@ -29,7 +29,14 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<(), ArchiverError> {
+    /// Archives until it is told to stop. What was read and not written then is read again by whoever goes on.
+    pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), ArchiverError> {
+        let result = stop.run_until_cancelled(self.archive()).await.unwrap_or(Ok(()));
+        self.metrics.ended(self.log);
+        result
+    }
+
+    async fn archive(&self) -> Result<(), ArchiverError> {
         let checkpoint = retry(&self.metrics, || self.store.checkpoint(Reader::Archiver, self.log.partition)).await?;
         let epoch = checkpoint.as_ref().map_or(1, |checkpoint| checkpoint.epoch);
         let log_id = checkpoint.as_ref().map(|checkpoint| checkpoint.log_id);
@@ -37,35 +44,35 @@ impl Task {
         let mut reader = LogReader::open(&self.broker, self.log, log_id, cursor).await?;
         let mut fold = Fold::default();
         loop {
-            let window = tokio::select! {
-                () = shutdown.cancelled() => return Ok(()),
-                window = reader.next_window(&self.config.gather) => window?,
-            };
-            let batch = self.fold(&mut fold, epoch, reader.log_id(), &window).await?;
+            let window = reader.next_window(&self.gather).await?;
+            let (batch, first_at) = self.fold(&mut fold, epoch, reader.log_id(), &window).await?;
             self.write(batch).await?;
             fold.shrink(KNOWN, KNOWN);
             if let Some(last) = window.last() {
+                self.metrics.archived(self.log, last.cursor.position, first_at);
                 announce_archived(&self.broker, self.log, last.cursor.position).await;
             }
         }
     }
 
+    /// Folds a window into a batch; answers also when its first outcome was decided.
     async fn fold(
         &self,
         fold: &mut Fold,
         epoch: u64,
         log_id: [u8; 16],
         window: &[ReadRecord],
-    ) -> Result<LogBatch, ArchiverError> {
-        let mut cursor = LogCursor::default();
+    ) -> Result<(LogBatch, Option<At>), ArchiverError> {
+        let (mut cursor, mut first_at) = (LogCursor::default(), None);
         for record in window {
             let outcomes = record.chat_outcomes(self.log)?;
+            first_at = first_at.or(outcomes.first().map(|outcome| outcome.at));
             self.supply(fold, &outcomes).await?;
             cursor = record.cursor;
             fold.fold(Record { epoch, position: cursor.position, outcomes: &outcomes })?;
             self.metrics.outcomes.inc_by(outcomes.len() as u64);
         }
-        Ok(fold.take(Some(Checkpoint {
+        let batch = fold.take(Some(Checkpoint {
             reader: Reader::Archiver,
             partition: self.log.partition,
             epoch,
@@ -74,7 +81,8 @@ impl Task {
             generation: cursor.generation,
             ordinal: cursor.ordinal,
             state: Vec::new(),
-        })))
+        }));
+        Ok((batch, first_at))
     }
 
     async fn supply(&self, fold: &mut Fold, outcomes: &[Outcome]) -> Result<(), StoreError> {
@@ -111,7 +119,12 @@ where
     loop {
         match call().await {
             Err(error) if error.is_retryable() => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the store is away; it is tried again");
+                if pause == RETRY_FIRST {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the store is away; it is tried until it is back"
+                    );
+                }
                 metrics.retries.inc();
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(RETRY_MAX);

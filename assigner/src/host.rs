@@ -20,7 +20,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::AssignerHandles;
 use crate::domain::{Allocations, Ask, Told};
-use crate::leases::Leases;
+use crate::leases::{Leases, Said};
 use crate::loader::AllocationLoader;
 use crate::metrics::Metrics;
 use crate::observe::Observer;
@@ -307,11 +307,7 @@ impl Host<Allocations> for AllocationHost {
         }
         self.ticked_at = Instant::now();
         self.deliveries.forget_silent();
-        for tenant in self.tenants.keys() {
-            if let Some(state) = owner.state(tenant) {
-                self.leases.check(state);
-            }
-        }
+        self.leases.check(self.tenants.keys().filter_map(|tenant| owner.state(tenant)).map(Said::from));
         let tick = |tenant: &TenantId| (Route::Nobody, Ask::Write(tenant.clone(), AllocationCommand::Tick));
         self.tenants.keys().map(tick).collect()
     }

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use kefu_live::Live;
 use kefu_model::allocation::Settings;
-use kefu_nats::engine::Limits;
 use kefu_nats::engine::worker::{WorkerError, WorkerSettings, run_worker};
+use kefu_nats::engine::{Limits, OwnerMetrics};
 use kefu_nats::{Broker, Link, LogKind};
 use kefu_store::Store;
 use tokio_util::sync::CancellationToken;
@@ -66,6 +66,7 @@ pub struct Assigner {
     config: AssignerConfig,
     handles: AssignerHandles,
     metrics: Arc<Metrics>,
+    owner_metrics: OwnerMetrics,
 }
 
 impl Assigner {
@@ -78,7 +79,9 @@ impl Assigner {
         handles: AssignerHandles,
         registry: &prometheus::Registry,
     ) -> Result<Self, BindError> {
-        Ok(Self { config, handles, metrics: Arc::new(Metrics::register(registry)?) })
+        let metrics = Arc::new(Metrics::register(registry)?);
+        let owner_metrics = OwnerMetrics::register(registry, LogKind::Allocation)?;
+        Ok(Self { config, handles, metrics, owner_metrics })
     }
 
     /// Owns this process's share of the tenants until `shutdown`, then hands over.
@@ -93,6 +96,7 @@ impl Assigner {
             kind: LogKind::Allocation,
             settle: self.config.settle,
             limits,
+            metrics: self.owner_metrics,
         };
         let (handles, metrics) = (self.handles.clone(), self.metrics);
         let make_host = move |log| AllocationHost::new(handles.clone(), log, metrics.clone());

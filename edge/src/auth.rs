@@ -60,16 +60,6 @@ impl Caller {
     pub(crate) fn is_agent(&self) -> bool {
         self.user.kind == UserKind::Agent
     }
-
-    /// Whether both come from the same login, or the same visitor.
-    pub(crate) fn is_same_credential(&self, other: &Self) -> bool {
-        let same_login = match (&self.credential, &other.credential) {
-            (Credential::Login { hash: a, .. }, Credential::Login { hash: b, .. }) => a == b,
-            (Credential::Visitor { .. }, Credential::Visitor { .. }) => true,
-            _ => false,
-        };
-        same_login && self.tenant == other.tenant && self.user == other.user
-    }
 }
 
 /// A checked credential on its way into a connection.

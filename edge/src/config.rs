@@ -186,7 +186,7 @@ impl Default for EdgeConfig {
             password_wait_ms: 5_000,
             default_capacity: 5,
             outcome_wait_ms: 2_000,
-            presence_ttl_ms: 30_000,
+            presence_ttl_ms: u64::try_from(kefu_live::limits::LEASE.as_millis()).unwrap_or(u64::MAX),
             presence_linger_ms: 5_000,
             customer_linger_ms: 5_000,
             heartbeat_ttl_ms: minute,

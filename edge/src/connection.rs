@@ -81,6 +81,12 @@ struct Actor {
     busy: bool,
 }
 
+/// A new connection's id. A stream's says which edge has it, because what is posted to it may come to another one.
+fn name(transport: Transport, services: &Services) -> String {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    if transport == Transport::Sse { crate::sse::relay::name(&id, services.upstream.key()) } else { id }
+}
+
 impl Connection {
     /// A connection that was just opened.
     pub(crate) fn new(
@@ -95,7 +101,7 @@ impl Connection {
         services.metrics.connections.with_label_values(&[transport.as_str()]).inc();
         let connection = Arc::new(Self {
             number: services.next_number(),
-            id: uuid::Uuid::new_v4().simple().to_string(),
+            id: name(transport, services),
             transport,
             codec,
             opened_at: now.at,

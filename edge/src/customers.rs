@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kefu_live::{LiveError, limits};
 use kefu_model::{TenantId, User, UserId};
 use kefu_nats::notice::Notice;
 use parking_lot::Mutex;
@@ -19,6 +20,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
+use crate::hub::Asked;
+use crate::retry::{Outage, pause};
 use crate::services::Services;
 
 use changes::{Changes, Due};
@@ -28,10 +31,15 @@ const EVERY: Duration = Duration::from_millis(250);
 /// How often what agents were told is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
+/// Questions that have no answer yet are asked again after the pause of so many failures.
+const UNKNOWN_PAUSE: usize = 2;
+
 /// What is still to be told.
 #[derive(Default)]
 pub(crate) struct CustomerKeeper {
     changes: Mutex<Changes>,
+    /// Of looking up who is online.
+    outage: Outage,
 }
 
 impl CustomerKeeper {
@@ -65,6 +73,7 @@ pub(crate) async fn run(services: Arc<Services>, shutdown: CancellationToken) {
     let mut interval = tokio::time::interval(EVERY);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut look_again_at = Instant::now() + LOOK_AGAIN;
+    let mut answer_at = Instant::now();
     while shutdown.run_until_cancelled(interval.tick()).await.is_some() {
         let due = services.customers.changes.lock().due(clock::steady_ms(), services.config.customer_linger_ms);
         tell(&services, due).await;
@@ -72,53 +81,82 @@ pub(crate) async fn run(services: Arc<Services>, shutdown: CancellationToken) {
             look_again_at = Instant::now() + LOOK_AGAIN;
             services.hub.ask_again();
         }
-        answer(&services).await;
+        if Instant::now() >= answer_at && !answer(&services).await {
+            answer_at = Instant::now() + pause(UNKNOWN_PAUSE);
+        }
+    }
+}
+
+/// Whether customers are online; none for those of whom a memory that was lost does not know yet.
+async fn look_up(services: &Services, tenant: &TenantId, users: &[User]) -> Result<Vec<Option<bool>>, LiveError> {
+    let online = services.live.online(tenant, users).await?;
+    let all_online = online.iter().all(|online| *online);
+    // Read afterwards: a memory that was lost before the look-up is young now.
+    let knows = all_online || services.live.incarnation().await?.knows_leases_of(limits::LEASE);
+    Ok(online.into_iter().map(|online| (online || knows).then_some(online)).collect())
+}
+
+/// The same; of nobody it is known when it cannot be looked up. An outage is logged when it begins and when it is over.
+async fn known(services: &Services, tenant: &TenantId, users: &[User]) -> Vec<Option<bool>> {
+    match look_up(services, tenant, users).await {
+        Ok(known) => {
+            if let Some(failed) = services.customers.outage.ends() {
+                tracing::info!(failed, "whether customers are online is known again");
+            }
+            known
+        }
+        Err(error) => {
+            if services.customers.outage.begins() {
+                tracing::warn!(%error, "whether customers are online cannot be looked up; it is tried again");
+            }
+            vec![None; users.len()]
+        }
     }
 }
 
 async fn tell(services: &Services, due: Due) {
-    let mut told: HashMap<TenantId, (Vec<UserId>, Vec<UserId>)> = HashMap::new();
-    for (tenant, customer) in due.came {
-        told.entry(tenant).or_default().0.push(customer);
+    // Who came needs no look-up, and does not wait for those of the others.
+    for (tenant, came) in by_tenant(due.came, |(tenant, _)| tenant.clone()) {
+        let online = came.into_iter().map(|(_, customer)| customer).collect();
+        services.hub.publish(Notice::Customers { tenant, online, offline: Vec::new() });
     }
     for (tenant, left) in by_tenant(due.left, |(tenant, _)| tenant.clone()) {
         let users: Vec<User> = left.iter().map(|(_, customer)| User::customer(customer.clone())).collect();
-        match services.live.online(&tenant, &users).await {
-            Ok(online) => {
-                let gone = left.into_iter().zip(online).filter(|(_, online)| !online);
-                told.entry(tenant).or_default().1.extend(gone.map(|((_, customer), _)| customer));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "whether customers are elsewhere could not be looked up; again soon");
-                let mut changes = services.customers.changes.lock();
-                left.iter().for_each(|(tenant, customer)| changes.left_still(tenant, customer, clock::steady_ms()));
+        let mut offline = Vec::new();
+        for ((_, customer), known) in left.into_iter().zip(known(services, &tenant, &users).await) {
+            match known {
+                Some(true) => {}
+                Some(false) => offline.push(customer),
+                None => services.customers.changes.lock().left_still(&tenant, &customer, clock::steady_ms()),
             }
         }
-    }
-    for (tenant, (online, offline)) in told {
-        if !online.is_empty() || !offline.is_empty() {
-            services.hub.publish(Notice::Customers { tenant, online, offline });
+        if !offline.is_empty() {
+            services.hub.publish(Notice::Customers { tenant, online: Vec::new(), offline });
         }
     }
 }
 
-/// Answers what the hub asked: one look-up for many.
-async fn answer(services: &Services) {
+/// Answers what the hub asked: one look-up for many. Questions without an answer wait; then it answers false.
+async fn answer(services: &Services) -> bool {
     let asked = services.hub.asked();
-    for (tenant, asked) in by_tenant(asked, |asked| asked.tenant.clone()) {
-        for asked in asked.chunks(kefu_live::limits::KEYS) {
-            let users: Vec<User> = asked.iter().map(|asked| asked.customer.clone()).collect();
-            match services.live.online(&tenant, &users).await {
-                Ok(online) => {
-                    for (asked, online) in asked.iter().zip(online) {
-                        let untold = services.customers.is_untold(&tenant, &asked.customer.id);
-                        services.hub.found(asked, online || untold);
-                    }
+    let mut unanswered = Vec::new();
+    for (tenant, mut asked) in by_tenant(asked, |asked| asked.tenant.clone()) {
+        while !asked.is_empty() {
+            let some: Vec<Asked> = asked.split_off(asked.len().saturating_sub(limits::KEYS));
+            let users: Vec<User> = some.iter().map(|asked| asked.customer.clone()).collect();
+            for (asked, known) in some.into_iter().zip(known(services, &tenant, &users).await) {
+                let untold = services.customers.is_untold(&tenant, &asked.customer.id);
+                match known {
+                    Some(online) => services.hub.found(&asked, online || untold),
+                    None if untold => services.hub.found(&asked, true),
+                    None => unanswered.push(asked),
                 }
-                Err(error) => tracing::warn!(%error, "whether customers are online could not be looked up"),
             }
         }
     }
+    let all = unanswered.is_empty();
+    services.hub.unanswered(unanswered);
+    all
 }
 
 fn by_tenant<T>(items: Vec<T>, tenant: impl Fn(&T) -> TenantId) -> HashMap<TenantId, Vec<T>> {

@@ -25,7 +25,7 @@ use crate::machine::{Input, Settings};
 use crate::metrics::Metrics;
 use crate::services::Services;
 use crate::upstream::Upstream;
-use crate::{accept, attendance, customers, presence, registry, rest, sweep};
+use crate::{accept, attendance, customers, presence, registry, rest, sse, sweep};
 
 /// How long sockets may take to close once they were told to.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
@@ -69,14 +69,9 @@ pub struct EdgeHandles {
 /// Why an edge cannot start, or ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum EdgeError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// Which address.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
+    /// The listener has no address.
+    #[error("the listener cannot be used")]
+    Listener(#[source] std::io::Error),
     /// The store cannot be read.
     #[error("cannot read the deployment")]
     Store(#[source] StoreError),
@@ -107,17 +102,16 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// Prepares all that can fail and listens.
+    /// Prepares all that can fail.
     ///
     /// # Errors
     /// [`EdgeError`].
-    pub async fn bind(config: EdgeConfig, handles: EdgeHandles, address: SocketAddr) -> Result<Self, EdgeError> {
+    pub async fn bind(config: EdgeConfig, handles: EdgeHandles, listener: TcpListener) -> Result<Self, EdgeError> {
         let EdgeHandles { link, events, store, live, assets, metrics, info } = handles;
         let deployment = store.deployment().await.map_err(EdgeError::Store)?.ok_or(EdgeError::NoDeployment)?;
         let parts = Parts { store, live, assets, prometheus: metrics, info };
         let (services, notices) = assemble(config, parts, Arc::new(link), &deployment.signing_secret.0)?;
-        let listener = TcpListener::bind(address).await.map_err(|source| EdgeError::Listen { address, source })?;
-        let address = listener.local_addr().map_err(|source| EdgeError::Listen { address, source })?;
+        let address = listener.local_addr().map_err(EdgeError::Listener)?;
         Ok(Self { services, listener, address, events, notices })
     }
 
@@ -202,6 +196,7 @@ pub(crate) fn assemble(
         attendance: attendance::AttendanceKeeper::default(),
         customers: customers::CustomerKeeper::default(),
         registry: registry::RegistryKeeper::default(),
+        limiter: crate::http::Limiter::default(),
         tasks: TaskTracker::new(),
         places: crate::services::Places::default(),
         opened: sweep::Opened::default(),
@@ -240,6 +235,10 @@ async fn follow(
 ) -> Result<(), EdgeError> {
     while let Some(event) = stop.run_until_cancelled(events.recv()).await {
         let Some(event) = event else { return Err(EdgeError::LinkEnded) };
+        if let LinkEvent::Relayed { payload, reply } = event {
+            sse::relay::taken(&services, &payload, reply).await;
+            continue;
+        }
         match &event {
             LinkEvent::Notice(Notice::Presence { tenant, user, status }) if user.kind == UserKind::Agent => {
                 services.presence.learned(tenant, &user.id, *status);

@@ -5,6 +5,7 @@ mod cors;
 mod extract;
 mod headers;
 mod layer;
+mod limiter;
 mod pages;
 mod problem;
 
@@ -21,6 +22,7 @@ use crate::forwarded::client_address;
 pub(crate) use access::{Access, Admins, Agents, AnyUser, Overseers, Public, limit_address};
 pub(crate) use extract::{BodyOf, JsonBytes, PathOf, QueryOf, given_id, given_name};
 pub(crate) use layer::around;
+pub(crate) use limiter::Limiter;
 pub(crate) use pages::page;
 pub(crate) use problem::{Problem, ProblemBody};
 

@@ -23,13 +23,14 @@ use kefu_nats::notice::Notice;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
+use crate::clock;
 use crate::config::EdgeConfig;
 use crate::connection::Connection;
 use crate::frame::Code;
 use crate::metrics::Metrics;
 use crate::upstream::Upstream;
 
-use customers::Asked;
+pub(crate) use customers::Asked;
 use followed::Followed;
 use people::People;
 
@@ -140,9 +141,15 @@ impl Hub {
             }
             LinkEvent::Outcomes { tenant, conversation, epoch, outcomes } => {
                 self.outcomes(tenant, conversation, epoch, &outcomes);
+                if let Some(first) = outcomes.first() {
+                    let age_ms = u32::try_from(clock::now().0.saturating_sub(first.at.0)).unwrap_or(u32::MAX);
+                    self.metrics.delivered.observe(f64::from(age_ms) / 1_000.0);
+                }
             }
             LinkEvent::Reset { tenant, snapshot } => self.reset(tenant, &snapshot),
             LinkEvent::Notice(notice) => self.notice(notice),
+            // Not for who follows conversations.
+            LinkEvent::Relayed { .. } => {}
         }
     }
 

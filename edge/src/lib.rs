@@ -24,6 +24,7 @@ mod metrics;
 mod presence;
 mod registry;
 mod rest;
+mod retry;
 mod services;
 mod sse;
 mod sweep;

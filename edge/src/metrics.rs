@@ -23,6 +23,8 @@ pub(crate) struct Metrics {
     pub(crate) requests: HistogramVec,
     /// From a command's submission to its answer, in seconds.
     pub(crate) answers: Histogram,
+    /// From an outcome's decision until it is queued to everyone who follows, in seconds.
+    pub(crate) delivered: Histogram,
     /// Conversations followed.
     pub(crate) followed: prometheus::IntGauge,
 }
@@ -34,6 +36,9 @@ impl Metrics {
             .buckets(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0]);
         let answers = HistogramOpts::new("kefu_edge_answer_seconds", "From a command's submission to its answer.")
             .buckets(vec![0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0]);
+        let delivered =
+            HistogramOpts::new("kefu_edge_delivered_seconds", "From a decision until it is queued to clients.")
+                .buckets(vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0]);
         let metrics = Self {
             connections: IntGaugeVec::new(opts("connections", "Open sockets and streams."), &["transport"])?,
             frames_in: IntCounterVec::new(opts("frames_in_total", "Frames received."), &["kind"])?,
@@ -44,6 +49,7 @@ impl Metrics {
             auth_failures: IntCounterVec::new(opts("auth_failures_total", "Credentials refused."), &["reason"])?,
             requests: HistogramVec::new(requests, &["method", "route", "status"])?,
             answers: Histogram::with_opts(answers)?,
+            delivered: Histogram::with_opts(delivered)?,
             followed: prometheus::IntGauge::with_opts(opts("followed_conversations", "Conversations followed."))?,
         };
         metrics.register_all(registry)?;
@@ -60,6 +66,7 @@ impl Metrics {
         registry.register(Box::new(self.auth_failures.clone()))?;
         registry.register(Box::new(self.requests.clone()))?;
         registry.register(Box::new(self.answers.clone()))?;
+        registry.register(Box::new(self.delivered.clone()))?;
         registry.register(Box::new(self.followed.clone()))
     }
 

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use crate::auth::Caller;
 use crate::clock;
+use crate::retry::Outage;
 
 pub(crate) use keep::run;
 
@@ -25,6 +26,8 @@ type Key = (TenantId, UserId);
 pub(crate) struct PresenceKeeper {
     agents: Mutex<HashMap<Key, Agent>>,
     changed: Notify,
+    /// Of leases in `live`.
+    outage: Outage,
 }
 
 /// An agent who is or was here.
@@ -44,8 +47,10 @@ struct Agent {
     version: u64,
     /// The version that allocation and everyone were told.
     told: u64,
-    /// When the lease was renewed last, by the steady clock.
-    leased_at_ms: u64,
+    /// When the lease is to be renewed, by the steady clock.
+    lease_due_ms: u64,
+    /// Until when nothing is tried again that failed, by the steady clock.
+    pause_until_ms: u64,
     /// Somebody is at it.
     busy: bool,
 }
@@ -124,6 +129,7 @@ impl PresenceKeeper {
         agent.note_alone(now_ms);
         if before != (agent.status, agent.capacity, agent.name.clone()) {
             agent.version += 1;
+            agent.pause_until_ms = 0;
         }
         if agent.version != agent.told {
             self.changed.notify_one();
@@ -143,7 +149,8 @@ impl Agent {
             capacity: caller.capacity,
             version: 1,
             told: 0,
-            leased_at_ms: 0,
+            lease_due_ms: 0,
+            pause_until_ms: 0,
             busy: false,
         }
     }

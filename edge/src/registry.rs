@@ -1,127 +1,180 @@
 //! Keeps the registry of connections in `live` as the connections are: the newest wish per connection counts, failed
 //! ones are repeated, and when `live` lost its memory everything is registered again.
+//!
+//! The edge's lease is renewed beside that: however long the list of wishes, it does not end because of it.
 
-use std::collections::HashMap;
+mod wishes;
+
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use futures::StreamExt;
+use kefu_live::limits::{LEASE, PAGE_ITEMS};
 use kefu_live::{EdgeLease, Live, LiveError};
-use kefu_model::TenantId;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Duration, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::millis;
 use crate::connection::Connection;
+use crate::retry::{Outage, pause};
 use crate::services::Services;
+
+use wishes::{Wish, Wishes};
 
 /// Calls to `live` at a time.
 const AT_A_TIME: usize = 64;
-/// How long the edge's lease holds, in milliseconds; it is renewed at a third of it.
-const LEASE_MS: u64 = 30_000;
+/// Taking everything back when the edge stops may take so long; what is left expires.
+const FORGET_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is still to be told.
 #[derive(Default)]
 pub(crate) struct RegistryKeeper {
-    wishes: Mutex<HashMap<String, Wish>>,
+    wishes: Mutex<Wishes>,
     changed: Notify,
-}
-
-enum Wish {
-    Register(Box<kefu_live::Connection>),
-    Unregister(TenantId),
+    /// Somebody found that the edge has no lease.
+    unleased: Notify,
+    /// The edge got a new lease.
+    leased: Notify,
+    outage: Outage,
 }
 
 impl RegistryKeeper {
     /// A connection joined.
     pub(crate) fn register(&self, connection: &Connection) {
         if let Some(entry) = entry(connection) {
-            self.wish(connection.id.clone(), Wish::Register(Box::new(entry)));
+            self.wish(connection, Wish::Register(Box::new(entry)));
         }
     }
 
     /// A connection left.
     pub(crate) fn unregister(&self, connection: &Connection) {
         if let Some(joining) = connection.joined() {
-            self.wish(connection.id.clone(), Wish::Unregister(joining.caller.tenant.clone()));
+            self.wish(connection, Wish::Unregister(joining.caller.tenant.clone()));
         }
     }
 
-    fn wish(&self, id: String, wish: Wish) {
-        self.wishes.lock().insert(id, wish);
+    fn wish(&self, connection: &Connection, wish: Wish) {
+        self.wishes.lock().wish(connection.id.clone(), wish, connection.services.places.taken());
         self.changed.notify_one();
-    }
-
-    /// A wish that could not be fulfilled, unless there is a newer one.
-    fn again(&self, id: String, wish: Wish) {
-        self.wishes.lock().entry(id).or_insert(wish);
-    }
-
-    fn take(&self) -> Vec<(String, Wish)> {
-        self.wishes.lock().drain().collect()
     }
 }
 
 /// Tells `live` until the edge stops, then takes everything back.
 pub(crate) async fn run(services: Arc<Services>, shutdown: CancellationToken) {
-    let mut renew_at = Instant::now();
-    while !shutdown.is_cancelled() {
-        if Instant::now() >= renew_at {
-            renew(&services).await;
-            renew_at = Instant::now() + millis(LEASE_MS / 3);
-        }
-        let failed = tell_all(&services).await;
-        let next = if failed { renew_at.min(Instant::now() + millis(1_000)) } else { renew_at };
-        tokio::select! {
-            () = services.registry.changed.notified(), if !failed => {}
-            () = sleep_until(next) => {}
-            () = shutdown.cancelled() => {}
-        }
+    tokio::select! {
+        () = keep_lease(&services) => {}
+        () = keep_told(&services) => {}
+        () = shutdown.cancelled() => {}
     }
-    if let Err(error) = services.live.forget_edge(&services.edge_id).await {
-        tracing::warn!(%error, "could not take the registry entries of this edge back; they expire");
+    match timeout(FORGET_WITHIN, services.live.forget_edge(&services.edge_id)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "could not take the registry entries of this edge back; they expire");
+        }
+        Err(_) => tracing::warn!("the registry entries of this edge were not taken back in time; they expire"),
     }
 }
 
-async fn renew(services: &Services) {
-    match services.live.renew_edge(&services.edge_id, millis(LEASE_MS)).await {
-        Ok(EdgeLease::Renewed) => {}
-        Ok(EdgeLease::New) => register_all(services),
-        Err(error) => tracing::warn!(%error, "could not renew the lease of this edge"),
+/// Renews the edge's lease for ever.
+async fn keep_lease(services: &Services) {
+    let mut failures = 0;
+    loop {
+        match services.live.renew_edge(&services.edge_id, LEASE).await {
+            Ok(lease) => {
+                failures = 0;
+                if lease == EdgeLease::New {
+                    register_all(services);
+                    services.registry.leased.notify_one();
+                }
+                let _ = timeout(LEASE / 3, services.registry.unleased.notified()).await;
+            }
+            Err(error) => {
+                failures += 1;
+                note_failure(services, &error);
+                sleep(pause(failures)).await;
+            }
+        }
     }
 }
 
+/// Tells what changed, for ever.
+async fn keep_told(services: &Services) {
+    let mut failures = 0;
+    loop {
+        match tell_all(services).await {
+            Ok(()) => {
+                failures = 0;
+                if let Some(failed) = services.registry.outage.ends() {
+                    tracing::info!(failed, "connections are registered again");
+                }
+                services.registry.changed.notified().await;
+            }
+            Err(error) => {
+                failures += 1;
+                if error == LiveError::UnknownEdge {
+                    services.registry.unleased.notify_one();
+                    let _ = timeout(pause(failures), services.registry.leased.notified()).await;
+                } else {
+                    note_failure(services, &error);
+                    sleep(pause(failures)).await;
+                }
+            }
+        }
+    }
+}
+
+/// An outage is logged when it begins and when it is over.
+fn note_failure(services: &Services, error: &LiveError) {
+    if services.registry.outage.begins() {
+        tracing::warn!(%error, "the registry of connections cannot be kept; it is tried again");
+    }
+}
+
+/// Registers every connection, unless there is a newer wish for it.
 fn register_all(services: &Services) {
     for connection in services.hub.connections() {
-        services.registry.register(&connection);
+        if let Some(entry) = entry(&connection) {
+            services.registry.wishes.lock().again(connection.id.clone(), Wish::Register(Box::new(entry)));
+        }
     }
+    services.registry.changed.notify_one();
 }
 
-/// Whether some could not be told.
-async fn tell_all(services: &Services) -> bool {
-    let told = futures::stream::iter(services.registry.take()).map(|(id, wish)| async move {
-        let result = tell(&*services.live, &id, &wish).await;
-        (id, wish, result)
-    });
-    let mut told = told.buffer_unordered(AT_A_TIME);
-    let mut failed = false;
-    while let Some((id, wish, result)) = told.next().await {
+/// Tells all that waits. At the first failure the rest is put back.
+async fn tell_all(services: &Services) -> Result<(), LiveError> {
+    let keeper = &services.registry;
+    if keeper.wishes.lock().take_all() {
+        if let Err(error) = compare(services).await {
+            keeper.wishes.lock().give_up();
+            return Err(error);
+        }
+        register_all(services);
+    }
+    let mut wishes = keeper.wishes.lock().take();
+    while !wishes.is_empty() {
+        let some = wishes.split_off(wishes.len().saturating_sub(AT_A_TIME));
+        if let Err(error) = tell_some(services, some).await {
+            let mut waiting = keeper.wishes.lock();
+            wishes.into_iter().for_each(|(id, wish)| waiting.again(id, wish));
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Tells these at a time. Those that failed and may succeed later are put back.
+async fn tell_some(services: &Services, wishes: Vec<(String, Wish)>) -> Result<(), LiveError> {
+    let results = futures::future::join_all(wishes.iter().map(|(id, wish)| tell(&*services.live, id, wish))).await;
+    let mut failed = Ok(());
+    for ((id, wish), result) in wishes.into_iter().zip(results) {
         match result {
             Ok(()) => {}
-            Err(LiveError::UnknownEdge) => {
-                services.registry.again(id, wish);
-                failed = true;
-            }
-            Err(error) if error.is_retryable() => {
-                services.registry.again(id, wish);
-                failed = true;
+            Err(error) if error == LiveError::UnknownEdge || error.is_retryable() => {
+                services.registry.wishes.lock().again(id, wish);
+                failed = Err(error);
             }
             Err(error) => tracing::warn!(%error, "a connection could not be registered"),
         }
-    }
-    if failed {
-        renew(services).await;
     }
     failed
 }
@@ -131,6 +184,27 @@ async fn tell(live: &dyn Live, id: &str, wish: &Wish) -> Result<(), LiveError> {
         Wish::Register(connection) => live.register((**connection).clone()).await,
         Wish::Unregister(tenant) => live.unregister(tenant, id).await,
     }
+}
+
+/// Takes those connections back that are registered of this edge and not here any more.
+async fn compare(services: &Services) -> Result<(), LiveError> {
+    let here: HashSet<String> = services.hub.connections().iter().map(|connection| connection.id.clone()).collect();
+    for tenant in services.config.tenants.iter().map(|tenant| &tenant.tenant) {
+        let mut after = None;
+        loop {
+            let page = services.live.connections(tenant, after.as_deref(), PAGE_ITEMS).await?;
+            let gone =
+                page.connections.iter().filter(|other| other.edge == services.edge_id && !here.contains(&other.id));
+            for connection in gone {
+                services.live.unregister(tenant, &connection.id).await?;
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn entry(connection: &Connection) -> Option<kefu_live::Connection> {
@@ -147,3 +221,6 @@ fn entry(connection: &Connection) -> Option<kefu_live::Connection> {
         address: Some(connection.address.to_string()),
     })
 }
+
+#[cfg(test)]
+mod tests;

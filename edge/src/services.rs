@@ -20,6 +20,7 @@ use crate::config::EdgeConfig;
 use crate::customers::CustomerKeeper;
 use crate::edge::EdgeInfo;
 use crate::frame::Code;
+use crate::http::Limiter;
 use crate::hub::Hub;
 use crate::machine::Settings;
 use crate::metrics::Metrics;
@@ -49,6 +50,7 @@ pub(crate) struct Services {
     pub(crate) attendance: AttendanceKeeper,
     pub(crate) customers: CustomerKeeper,
     pub(crate) registry: RegistryKeeper,
+    pub(crate) limiter: Limiter,
     /// Sockets, streams and what they started.
     pub(crate) tasks: TaskTracker,
     pub(crate) places: Places,
@@ -92,14 +94,20 @@ impl Services {
         view.ok()?.ok()
     }
 
-    /// The status an agent chose, as far as anybody remembers; who comes without one is online.
+    /// The status an agent chose, as far as anybody remembers; who comes without one is online. Where `live` knows
+    /// nothing, because it is away or lost its memory, allocation is asked, which keeps it for agents who are here.
     pub(crate) async fn status_of(&self, caller: &Caller) -> AgentStatus {
         if let Some(status) = self.presence.status(&caller.tenant, &caller.user.id) {
             return status;
         }
         let found = self.live.presence(&caller.tenant, std::slice::from_ref(&caller.user.id)).await;
-        let presence = found.ok().and_then(|mut found| found.pop().flatten());
-        presence.map_or(AgentStatus::Online, |presence| from_live(presence.status))
+        if let Some(presence) = found.ok().and_then(|mut found| found.pop().flatten()) {
+            return from_live(presence.status);
+        }
+        let view = self.glance(&caller.tenant).await.unwrap_or_default();
+        let known = view.agents.into_iter().find(|agent| agent.id == caller.user.id).map(|agent| agent.status);
+        // Offline is shown of those who are gone.
+        known.filter(|status| *status != AgentStatus::Offline).unwrap_or(AgentStatus::Online)
     }
 
     /// Room for one more socket or stream of that address.
@@ -165,7 +173,34 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use kefu_model::{Role, UserId};
+    use kefu_nats::view::AgentView;
+
     use super::*;
+    use crate::testing::{TestEdge, agent, config};
+
+    #[tokio::test]
+    async fn where_live_knows_no_status_allocation_does() {
+        let (edge, live) = TestEdge::with_faults(config());
+        let shown = |status| {
+            let id = UserId::new("a1").unwrap();
+            let agents = vec![AgentView { id, name: None, status, capacity: 5, load: 0 }];
+            *edge.upstream.view.lock() = Ok(AllocationView { agents, ..AllocationView::default() });
+        };
+        let caller = agent("a1", Role::Agent);
+        let status = || edge.services.status_of(&caller);
+        for away in [false, true] {
+            if away {
+                live.fail();
+            }
+            shown(AgentStatus::Busy);
+            assert_eq!(status().await, AgentStatus::Busy);
+            shown(AgentStatus::Offline);
+            assert_eq!(status().await, AgentStatus::Online, "who was gone and comes back is online");
+            *edge.upstream.view.lock() = Err(kefu_model::Refusal::NoAnswer);
+            assert_eq!(status().await, AgentStatus::Online);
+        }
+    }
 
     #[test]
     fn places_are_bounded_in_all_and_per_address_and_come_back() {

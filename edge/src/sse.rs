@@ -1,5 +1,7 @@
 //! Connections over Server-Sent Events and POST, for networks that block WebSockets.
 
+pub(crate) mod relay;
+
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -10,9 +12,10 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
+use crate::auth::{Caller, Credential};
 use crate::bucket::Bucket;
 use crate::clock;
 use crate::config::millis;
@@ -156,18 +159,64 @@ pub(crate) async fn post(
     if body.len() > services.config.frame_bytes {
         return Err(Problem::of(Code::BodyTooLarge));
     }
-    let stream = services.streams.get(&id).ok_or_else(|| Problem::of(Code::NoConnection))?;
+    let sender = Sender::of(&access.caller);
+    match relay::elsewhere(&services, &id) {
+        Some(key) => relay::forward(&services, key, &id, sender, &body).await?,
+        None => take(&services, &id, &sender, &body)?,
+    }
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Whose frames they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Sender {
+    tenant: String,
+    agent: bool,
+    user: String,
+    /// The hash of an agent's token.
+    login: Option<[u8; 32]>,
+}
+
+impl Sender {
+    fn of(caller: &Caller) -> Self {
+        let login = match &caller.credential {
+            Credential::Login { hash, .. } => Some(*hash),
+            Credential::Visitor { .. } => None,
+        };
+        let (tenant, user) = (caller.tenant.as_str().to_owned(), caller.user.id.as_str().to_owned());
+        Self { tenant, agent: caller.is_agent(), user, login }
+    }
+}
+
+/// Why frames were not taken.
+enum NotTaken {
+    NoConnection,
+    TooFast { wait_ms: u64 },
+}
+
+impl From<NotTaken> for Problem {
+    fn from(why: NotTaken) -> Self {
+        match why {
+            NotTaken::NoConnection => Self::of(Code::NoConnection),
+            NotTaken::TooFast { wait_ms } => Self::of(Code::TooFast).retry_after_ms(wait_ms),
+        }
+    }
+}
+
+/// Takes frames for a stream of this edge.
+fn take(services: &Services, id: &str, sender: &Sender, body: &[u8]) -> Result<(), NotTaken> {
+    let stream = services.streams.get(id).ok_or(NotTaken::NoConnection)?;
     let connection = &stream.connection;
     // Somebody else's connection does not exist for this credential.
-    let own = connection.joined().is_some_and(|joining| joining.caller.is_same_credential(&access.caller));
+    let own = connection.joined().is_some_and(|joining| Sender::of(&joining.caller) == *sender);
     if !own || connection.is_closed() {
-        return Err(Problem::of(Code::NoConnection));
+        return Err(NotTaken::NoConnection);
     }
-    let parsed = parse(Codec::Json, &body, services.config.batch_frames);
+    let parsed = parse(Codec::Json, body, services.config.batch_frames);
     let taken = stream.bucket.lock().take(parsed.len(), clock::steady_ms());
-    taken.map_err(|wait_ms| Problem::of(Code::TooFast).retry_after_ms(wait_ms))?;
+    taken.map_err(|wait_ms| NotTaken::TooFast { wait_ms })?;
     connection.receive(parsed);
-    Ok(StatusCode::ACCEPTED)
+    Ok(())
 }
 
 #[cfg(test)]

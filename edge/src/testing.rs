@@ -8,12 +8,14 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kefu_live::{Live, MemoryLive};
+use axum::body::Bytes;
+use kefu_live::{Fault, Faulty, Live, MemoryLive};
 use kefu_model::allocation::{AgentStatus, AllocationAnswer, AllocationCommand};
 use kefu_model::command::Answer;
 use kefu_model::{At, Command, Conversation, ConversationId, Name, Refusal, Role, TenantId, User, UserId};
 use kefu_nats::link::{AttachRequest, LinkStatus, OnAnswer};
 use kefu_nats::notice::Notice;
+use kefu_nats::transport::TransportError;
 use kefu_nats::view::{AllocationView, Snapshot};
 use kefu_store::{SqliteConfig, SqliteStore, Store};
 use parking_lot::Mutex;
@@ -102,6 +104,14 @@ impl Upstream for FakeUpstream {
     fn status(&self) -> LinkStatus {
         LinkStatus { connected: true, trouble: None, owned: 1, logs: 1, archive_lag_records: 0 }
     }
+
+    fn key(&self) -> &str {
+        "0123456789abcdef"
+    }
+
+    async fn relay(&self, _: &str, _: Bytes) -> Result<Bytes, TransportError> {
+        Err(TransportError::NoResponder { subject: "nobody".to_owned() })
+    }
 }
 
 struct NoAssets;
@@ -146,10 +156,19 @@ pub(crate) fn config() -> EdgeConfig {
 
 impl TestEdge {
     pub(crate) fn new(config: EdgeConfig) -> Self {
+        Self::with_live(config, Arc::new(MemoryLive::new(1)))
+    }
+
+    /// An edge whose `live` fails as the test likes.
+    pub(crate) fn with_faults(config: EdgeConfig) -> (Self, Arc<Faulty>) {
+        let live = Arc::new(Faulty::new(|_| None));
+        (Self::with_live(config, live.clone()), live)
+    }
+
+    fn with_live(config: EdgeConfig, live: Arc<dyn Live>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(&SqliteConfig::new(folder.path().join("kefu.db"))).unwrap());
-        let live: Arc<dyn Live> = Arc::new(MemoryLive::new(1));
         let upstream = Arc::new(FakeUpstream::default());
         let prometheus = prometheus::Registry::new();
         let parts = Parts { store, live, assets: Arc::new(NoAssets), prometheus, info: EdgeInfo::default() };
@@ -194,6 +213,17 @@ pub(crate) async fn serve_on_a_port(config: EdgeConfig) -> (TestEdge, SocketAddr
         accept::run(listener, router, &services.config, services.tasks.clone(), shutdown).await;
     });
     (edge, address, stop)
+}
+
+/// From now on calls of these methods fail; answers with the calls so far.
+pub(crate) fn failing(live: &Faulty, methods: &'static [&'static str]) -> Arc<Mutex<Vec<&'static str>>> {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&calls);
+    live.set_plan(move |method| {
+        noted.lock().push(method);
+        methods.contains(&method).then_some(Fault::Unavailable)
+    });
+    calls
 }
 
 /// The frames queued to a connection.

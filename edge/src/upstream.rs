@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use axum::body::Bytes;
 use kefu_model::allocation::{AllocationAnswer, AllocationCommand};
 use kefu_model::command::Answer;
 use kefu_model::{Command, ConversationId, Refusal, TenantId};
 use kefu_nats::link::{AttachRequest, Link, LinkStatus, OnAnswer};
 use kefu_nats::notice::Notice;
+use kefu_nats::transport::TransportError;
 use kefu_nats::view::{AllocationView, Snapshot};
 
 /// The link to owners; every method is [`Link`]'s of that name.
@@ -23,6 +25,8 @@ pub(crate) trait Upstream: Send + Sync {
     async fn allocation_view(&self, tenant: &TenantId) -> Result<AllocationView, Refusal>;
     async fn notify(&self, notice: &Notice);
     fn status(&self) -> LinkStatus;
+    fn key(&self) -> &str;
+    async fn relay(&self, key: &str, payload: Bytes) -> Result<Bytes, TransportError>;
 }
 
 #[async_trait]
@@ -61,5 +65,13 @@ impl Upstream for Link {
 
     fn status(&self) -> LinkStatus {
         Self::status(self)
+    }
+
+    fn key(&self) -> &str {
+        Self::key(self)
+    }
+
+    async fn relay(&self, key: &str, payload: Bytes) -> Result<Bytes, TransportError> {
+        Self::relay(self, key, payload).await
     }
 }

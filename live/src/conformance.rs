@@ -6,11 +6,12 @@ use std::time::Duration;
 use kefu_model::{At, TenantId, User, UserId};
 
 use crate::{
-    CachedLogin, Connection, EdgeId, EdgeLease, Live, LiveError, LockPolicy, LockState, PresenceLease, PresenceStatus,
-    Quota, RateDecision, RateKey,
+    CachedLogin, Connection, ConnectionCounts, EdgeId, EdgeLease, Live, LiveError, LockPolicy, LockState,
+    PresenceLease, PresenceStatus, Quota, RateDecision, RateKey,
 };
 
 const TTL: Duration = Duration::from_secs(2);
+const CROWD: usize = 2_100;
 
 fn tenant(text: &str) -> TenantId {
     TenantId::new(text).expect("a tenant")
@@ -124,6 +125,94 @@ pub async fn registry(live: &dyn Live) {
     assert_eq!(live.renew_edge(&e2, TTL).await, Ok(EdgeLease::New), "so it registers again");
 }
 
+/// What is there through an edge goes with it; what is renewed stays.
+pub async fn edges(live: &dyn Live) {
+    let (t, e1, e2) = (tenant("t"), EdgeId::new("e1"), EdgeId::new("e2"));
+    let customer = User::customer(id("1"));
+    for edge in [&e1, &e2] {
+        live.renew_edge(edge, TTL).await.expect("renew");
+    }
+    live.register(connection("c1", &customer, "e1")).await.expect("register");
+    live.register(Connection { tenant: tenant("u"), ..connection("c1", &customer, "e1") }).await.expect("register");
+    live.register(connection("c2", &customer, "e2")).await.expect("register");
+    for (agent, edge) in [("a", "e1"), ("b", "e1"), ("b", "e2")] {
+        live.renew_presence(lease(agent, edge, PresenceStatus::Online, 1)).await.expect("renew");
+    }
+
+    tokio::time::sleep(TTL * 2 / 3).await;
+    assert_eq!(live.renew_edge(&e1, TTL).await, Ok(EdgeLease::Renewed));
+    live.renew_presence(lease("a", "e1", PresenceStatus::Away, 2)).await.expect("renew");
+    tokio::time::sleep(TTL / 2).await;
+    assert!(live.connection(&t, "c1").await.expect("connection").is_some(), "its edge's lease was renewed");
+    assert!(live.connection(&t, "c2").await.expect("connection").is_none(), "e2's was not");
+    assert_eq!(live.register(connection("c2", &customer, "e2")).await, Err(LiveError::UnknownEdge));
+    let here = live.presence(&t, &[id("a"), id("b")]).await.expect("presence");
+    assert_eq!(here[0].as_ref().map(|a| (a.status, a.edges)), Some((PresenceStatus::Away, 1)));
+    assert!(here[0].as_ref().is_some_and(|a| a.expires_in <= TTL));
+    assert!(here[1].is_none());
+    let counts = live.connection_counts(&t).await.expect("counts");
+    assert_eq!((counts.connections, counts.agents, counts.customers), (1, 0, 1));
+
+    live.register(Connection { device: "other".into(), ..connection("c1", &customer, "e1") }).await.expect("register");
+    assert_eq!(live.connection(&t, "c1").await.expect("connection").map(|found| found.device), Some("other".into()));
+    live.forget_edge(&e1).await.expect("forget");
+    assert!(live.presence(&t, &[id("a")]).await.expect("presence")[0].is_none(), "the lease went with its edge");
+    let lapsed = live.lapsed(&t, TTL * 9).await.expect("lapsed");
+    assert_eq!(lapsed.iter().find(|lapsed| lapsed.agent == id("a")).map(|a| a.released), Some(true));
+    assert_eq!(lapsed.iter().find(|lapsed| lapsed.agent == id("b")).map(|b| b.released), Some(false));
+    assert!(live.lapsed(&tenant("u"), TTL * 9).await.expect("lapsed").is_empty(), "another tenant");
+    for other in [&t, &tenant("u")] {
+        assert_eq!(live.online(other, std::slice::from_ref(&customer)).await.expect("online"), [false]);
+        assert_eq!(live.connection_counts(other).await.expect("counts"), ConnectionCounts::default());
+    }
+    assert_eq!(live.renew_edge(&e1, TTL).await, Ok(EdgeLease::New));
+    assert!(live.connection(&t, "c1").await.expect("connection").is_none(), "a new lease begins with nothing");
+}
+
+/// More of everything than one step of an implementation handles.
+pub async fn crowds(live: &dyn Live) {
+    let (t, e1, ttl) = (tenant("t"), EdgeId::new("e1"), Duration::from_secs(60));
+    live.renew_edge(&e1, ttl).await.expect("renew");
+    let name = |number: usize| format!("{number:05}");
+    for number in 0..CROWD {
+        let customer = User::customer(id(&name(number % 600)));
+        live.register(connection(&name(number), &customer, "e1")).await.expect("register");
+        let lease = PresenceLease { ttl, ..lease(&name(number), "e1", PresenceStatus::Online, 1) };
+        live.renew_presence(lease).await.expect("renew");
+    }
+    let (mut connections, mut agents, mut after) = (Vec::new(), Vec::new(), None);
+    loop {
+        let page = live.connections(&t, after.as_deref(), 1_000).await.expect("page");
+        connections.extend(page.connections.into_iter().map(|found| found.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    loop {
+        let page = live.present(&t, agents.last(), 700).await.expect("present");
+        agents.extend(page.iter().map(|here| here.agent.clone()));
+        if page.len() < 700 {
+            break;
+        }
+    }
+    let everybody: Vec<String> = (0..CROWD).map(name).collect();
+    assert_eq!(connections, everybody);
+    assert_eq!(agents.iter().map(UserId::as_str).collect::<Vec<_>>(), everybody);
+    assert_eq!(live.presence(&t, &agents).await.expect("presence").iter().flatten().count(), CROWD);
+    let users: Vec<User> = (0..CROWD).map(|number| User::customer(id(&name(number)))).collect();
+    assert_eq!(live.online(&t, &users).await.expect("online").iter().filter(|online| **online).count(), 600);
+    let counts = live.connection_counts(&t).await.expect("counts");
+    assert_eq!((counts.connections, counts.customers), (CROWD, 600));
+    assert!(matches!(live.present(&t, None, 1_001).await, Err(LiveError::TooMany { .. })));
+    assert!(matches!(live.connections(&t, None, 1_001).await, Err(LiveError::TooMany { .. })));
+
+    live.forget_edge(&e1).await.expect("forget");
+    assert_eq!(live.lapsed(&t, ttl).await.expect("lapsed").len(), CROWD);
+    assert!(live.present(&t, None, 1).await.expect("present").is_empty());
+    assert_eq!(live.connection_counts(&t).await.expect("counts"), ConnectionCounts::default());
+}
+
 /// A burst, then a steady rate, each subject and limit for itself.
 pub async fn rates(live: &dyn Live) {
     let quota = Quota { burst: 3, refill: Duration::from_secs(3) };
@@ -141,6 +230,14 @@ pub async fn rates(live: &dyn Live) {
     assert!(!live.check_rate(&rate_key("other", "t"), quota, 4).await.expect("check").is_allowed(), "never fits");
     tokio::time::sleep(retry_after).await;
     assert!(live.check_rate(&key, quota, 1).await.expect("check").is_allowed(), "who waits as told may go on");
+    let generous = Quota { burst: 3, refill: Duration::from_secs(3_000) };
+    let changed = rate_key("changed", "t");
+    assert!(live.check_rate(&changed, generous, 3).await.expect("check").is_allowed());
+    let RateDecision::Limited { retry_after } = live.check_rate(&changed, quota, 1).await.expect("check") else {
+        panic!("what was taken is taken");
+    };
+    tokio::time::sleep(retry_after).await;
+    assert!(live.check_rate(&changed, quota, 1).await.expect("check").is_allowed(), "the quota of now counts");
     let long = RateKey { subject: "x".repeat(1_000), ..key };
     assert!(matches!(live.check_rate(&long, quota, 1).await, Err(LiveError::TooMany { .. })));
 }
@@ -176,6 +273,10 @@ pub async fn logins(live: &dyn Live) {
     live.put_login(two, login.clone(), TTL).await.expect("put");
     tokio::time::sleep(TTL + Duration::from_millis(100)).await;
     assert_eq!(live.login(two).await, Ok(None));
+    let unasked: Vec<[u8; 32]> = (10..200).map(|byte| [byte; 32]).collect();
+    live.invalidate_logins(&unasked).await.expect("invalidate");
+    assert_eq!(live.put_login([77; 32], login.clone(), TTL).await, Ok(false), "cached or not");
+    assert_eq!(live.put_login([201; 32], login.clone(), TTL).await, Ok(true));
     let huge = CachedLogin { value: vec![0; 1 << 20], ..login };
     assert!(matches!(live.put_login(two, huge, TTL).await, Err(LiveError::TooMany { .. })));
 }

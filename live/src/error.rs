@@ -6,6 +6,9 @@ pub enum LiveError {
     /// The backend cannot be reached. Retry.
     #[error("live state is not available: {0}")]
     Unavailable(String),
+    /// The configuration cannot be used.
+    #[error("{0}")]
+    Invalid(String),
     /// A table is full.
     #[error("no room for more than {limit} {what}")]
     Full {

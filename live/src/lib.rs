@@ -7,30 +7,40 @@
 //!
 //! * Each entry belongs to a tenant and has an expiry by the implementation's own clock; callers give durations, never
 //!   times. What expired is not answered any more, whether or not it was swept.
-//! * Each call is atomic for each single key it touches, and nothing more.
+//! * Each call is atomic for each single key it touches, and nothing more: a list is no snapshot.
 //! * Every table is bounded ([`limits`]); what happens beyond is said at each method.
 //! * A call that failed may have happened; every call may be repeated, though a repeated [`Live::check_rate`] or
 //!   [`Live::record_failure`] counts twice.
 //!
 //! [`conformance`] holds the tests that every implementation passes.
 
+mod around;
 mod error;
+mod fallback;
+mod faulty;
+mod measured;
 mod memory;
 mod presence;
 mod rate;
+mod redis;
 mod registry;
 
 pub mod conformance;
 pub mod limits;
+pub mod testing;
 
 use async_trait::async_trait;
 use kefu_model::{TenantId, User, UserId};
 use std::time::Duration;
 
 pub use error::LiveError;
+pub use fallback::Fallback;
+pub use faulty::{Fault, Faulty};
+pub use measured::{Measured, Observe};
 pub use memory::MemoryLive;
 pub use presence::{Incarnation, Lapsed, Presence, PresenceLease, PresenceStatus};
 pub use rate::{LockPolicy, LockState, Quota, RateDecision, RateKey};
+pub use redis::{RedisConfig, RedisLive};
 pub use registry::{Connection, ConnectionCounts, ConnectionPage, EdgeId, EdgeLease};
 
 /// The SHA-256 of a session token.
@@ -187,7 +197,7 @@ pub trait Live: Send + Sync {
 
     /// Caches a login for `ttl` (at most [`limits::LOGIN_TTL`]). Answers false and caches nothing within
     /// [`limits::LOGIN_TTL`] after it was invalidated, so that a look-up that overlaps a revocation does not bring it
-    /// back. A full cache drops what was used least.
+    /// back. A full cache drops what was used least, or what expires first.
     ///
     /// # Errors
     /// [`LiveError::TooMany`] for a value beyond its limit.

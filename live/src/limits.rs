@@ -1,9 +1,13 @@
-//! Limits of what is kept in memory.
+//! Limits of what is kept. An implementation that is shared by processes may count leases, connections and subjects for
+//! each tenant.
 
 use std::time::Duration;
 
 /// Most leases of agents, and lapsed ones kept.
 pub const LEASES: usize = 100_000;
+/// How long edges' leases hold, and those that edges take for agents; renewed at a third. A memory younger than this does
+/// not know yet who is here.
+pub const LEASE: Duration = Duration::from_secs(30);
 /// How long an agent whose lease ended is listed as lapsed.
 pub const LAPSED_KEPT: Duration = Duration::from_secs(15 * 60);
 /// Longest lease.

@@ -29,6 +29,7 @@ use crate::{CachedLogin, Live, TokenHash};
 pub struct MemoryLive {
     id: u64,
     born: Instant,
+    shared: bool,
     presence: Mutex<presence::Leases>,
     registry: Mutex<registry::Registry>,
     rates: gcra::Rates,
@@ -44,6 +45,7 @@ impl MemoryLive {
         Self {
             id,
             born: now,
+            shared: false,
             presence: Mutex::default(),
             registry: Mutex::default(),
             rates: gcra::Rates::new(now),
@@ -51,12 +53,18 @@ impl MemoryLive {
             logins: logins::Logins::new(),
         }
     }
+
+    /// One that is shared by edges which may have begun before it, as a server that lost its memory is.
+    #[must_use]
+    pub fn shared(id: u64) -> Self {
+        Self { shared: true, ..Self::new(id) }
+    }
 }
 
 #[async_trait]
 impl Live for MemoryLive {
     async fn incarnation(&self) -> Result<Incarnation, LiveError> {
-        Ok(Incarnation { id: self.id, age: self.born.elapsed() })
+        Ok(Incarnation { id: self.id, age: self.born.elapsed(), shared: self.shared })
     }
 
     async fn renew_presence(&self, lease: PresenceLease) -> Result<(), LiveError> {

@@ -84,8 +84,20 @@ pub struct Lapsed {
 /// One life of the memory behind `live`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Incarnation {
-    /// Random; another one after the memory was lost.
+    /// Random; another one after the memory was lost, and after nobody could reach it to renew leases.
     pub id: u64,
     /// How long it has lived.
     pub age: Duration,
+    /// Whether it may outlive a process that uses it, or be lost before it: then what other processes told a former
+    /// incarnation is not known here.
+    pub shared: bool,
+}
+
+impl Incarnation {
+    /// Whether what leases of this length say is complete: who is not found has none, at any edge. In a memory that was
+    /// lost this is so once every edge must have renewed. A memory of this very process knows all that its edge told.
+    #[must_use]
+    pub fn knows_leases_of(&self, ttl: Duration) -> bool {
+        !self.shared || self.age >= ttl
+    }
 }

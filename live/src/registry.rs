@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use kefu_model::{At, TenantId, User};
 
-/// One life of an edge: its name changes with every start.
+use crate::error::LiveError;
+use crate::limits::TEXT_BYTES;
+
+/// One life of an edge: its name changes with every start. It contains no NUL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EdgeId(Arc<str>);
 
@@ -50,6 +53,15 @@ pub struct Connection {
     pub client: Option<String>,
     /// From which address. Personal data: never in a log line.
     pub address: Option<String>,
+}
+
+impl Connection {
+    pub(crate) fn check(&self) -> Result<(), LiveError> {
+        let required = [self.id.as_str(), self.edge.as_str(), &self.device, &self.transport];
+        let optional = [self.client.as_deref(), self.address.as_deref()];
+        let longest = required.into_iter().chain(optional.into_iter().flatten()).map(str::len).max().unwrap_or(0);
+        LiveError::check("bytes of a connection's text", longest, TEXT_BYTES)
+    }
 }
 
 /// A page of connections.

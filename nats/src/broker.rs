@@ -260,6 +260,11 @@ pub(crate) mod subject {
         format!("archived.{log}")
     }
 
+    /// What other processes hand to the one with that key.
+    pub(crate) fn relay(key: &str) -> String {
+        format!("relay.{key}")
+    }
+
     /// Deliveries to one edge or worker.
     pub(crate) fn deliver(peer: &str) -> String {
         format!("deliver.{peer}")

@@ -1,25 +1,30 @@
 //! The partition engine: one owner per log decides, writes down, and lets everyone else read.
 //!
 //! [`Owner`] is the engine itself, without I/O: inputs in, effects out, so that it can be run under a deterministic
-//! scheduler. [`run_partition`] drives it on a broker; [`worker`] decides which partitions a process owns;
-//! [`LogReader`] reads a log as everyone else does.
+//! scheduler. [`worker`] drives those of a process on a broker and decides which they are; [`LogReader`] reads a log as
+//! everyone else does, and [`run_share`] decides which logs a process reads so.
 
 mod backfill;
 mod batch;
 mod domain;
 mod gather;
 mod intake;
+mod members;
+mod metrics;
 mod owner;
 mod partition;
 mod reader;
+mod share;
 mod tail;
 pub mod worker;
 
 pub use domain::{Domain, Logged, Row, Step, Want};
 pub use gather::Gather;
+pub use metrics::OwnerMetrics;
 pub use owner::{Counted, CountedEntry, Effect, Limits, Lost, Owner, Route};
-pub use partition::{Host, LoadError, Loader, PartitionError, PartitionStatus, Start, run_partition};
+pub use partition::{Host, LoadError, Loader, PartitionError, Start};
 pub use reader::{LogReader, ReadError, ReadRecord, peek_time};
+pub use share::{ShareError, ShareSettings, run_share};
 pub use tail::Tail;
 
 #[cfg(test)]

@@ -6,7 +6,9 @@
 //! every `rev` once.
 
 mod follow;
+mod metrics;
 mod outbox;
+mod relay;
 mod task;
 
 use std::sync::Arc;
@@ -26,8 +28,9 @@ use crate::broker::{Broker, LogKind, LogName, subject};
 use crate::codec;
 use crate::notice::Notice;
 use crate::payload::{self, AnswerWire, AskWire, DeliveryWire, HeartbeatWire, NoticeWire, OwnedWire, ReplyWire};
-use crate::transport::{ConnectionState, CoreEvent, Subscription, TransportError};
+use crate::transport::{ConnectionState, CoreEvent, Reply, Subscription, TransportError};
 use crate::view::{AllocationView, Cursor, Snapshot};
+pub use metrics::LinkMetrics;
 use outbox::OnWire;
 use task::{LogTask, Note};
 
@@ -94,6 +97,13 @@ pub enum LinkEvent {
     },
     /// An ephemeral fact.
     Notice(Notice),
+    /// Another process asks for something.
+    Relayed {
+        /// What.
+        payload: Bytes,
+        /// Where the answer goes.
+        reply: Reply,
+    },
 }
 
 /// Limits of a link.
@@ -176,6 +186,7 @@ impl Log {
 struct Shared {
     broker: Broker,
     config: LinkConfig,
+    key: String,
     logs: Vec<Arc<Log>>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -195,26 +206,30 @@ impl Link {
     pub async fn start(
         broker: Broker,
         config: LinkConfig,
+        metrics: LinkMetrics,
         events: mpsc::Sender<LinkEvent>,
     ) -> Result<Self, TransportError> {
         let transport = broker.transport();
         let deliveries = transport.subscribe(&subject::deliver(&config.edge)).await?;
         let heartbeats = transport.subscribe(subject::HEARTBEAT).await?;
         let notices = broker.subscribe_notices().await?;
+        let key = relay::new_key();
+        let relayed = transport.subscribe(&subject::relay(&key)).await?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let mut logs = Vec::new();
         for name in broker.logs() {
             let (notes, inbox) = mpsc::unbounded_channel();
             let pending = Arc::new(tokio::sync::Semaphore::new(config.pending_commands));
-            let task = LogTask::new(broker.clone(), config.clone(), name, inbox, events.clone());
+            let task = LogTask::new(broker.clone(), config.clone(), metrics.clone(), name, inbox, events.clone());
             tasks.spawn(task.run(stop.clone()));
             logs.push(Arc::new(Log { name, notes, pending, owner: Mutex::default() }));
         }
-        let shared = Arc::new(Shared { broker, config, logs, stop, tasks });
+        let shared = Arc::new(Shared { broker, config, key, logs, stop, tasks });
         let link = Self { shared };
         link.shared.tasks.spawn(link.clone().take_deliveries(deliveries));
         link.shared.tasks.spawn(link.clone().take_heartbeats(heartbeats));
-        link.shared.tasks.spawn(link.clone().take_notices(notices, events));
+        link.shared.tasks.spawn(link.clone().take_notices(notices, events.clone()));
+        link.shared.tasks.spawn(link.clone().take_relayed(relayed, events));
         Ok(link)
     }
 

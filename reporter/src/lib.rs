@@ -1,7 +1,8 @@
 //! The reporter: folds the log into facts and reports.
 //!
-//! One task per partition reads the records that count and folds them into rollups ([`fold`], pure): absolute numbers by
-//! 15-minute bucket and agent, so that writing a stretch again changes nothing.
+//! Each process that reports takes its share of the partitions, with one task each that reads the records that count and
+//! folds them into rollups ([`fold`], pure): absolute numbers by 15-minute bucket and agent, so that writing a stretch again
+//! changes nothing.
 
 pub mod fold;
 
@@ -9,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kefu_model::reader::LogCursor;
-use kefu_nats::engine::{Gather, LogReader, ReadError};
+use kefu_nats::engine::{Gather, LogReader, ReadError, ShareError, ShareSettings, run_share};
 use kefu_nats::{Broker, LogKind, LogName};
 use kefu_store::{Checkpoint, LogReader as Reader, RollupBatch, Store, StoreError};
-use tokio::task::JoinSet;
+use prometheus::{IntGaugeVec, Opts};
 use tokio_util::sync::CancellationToken;
 
 use fold::{Fold, StateError};
@@ -20,14 +21,28 @@ use fold::{Fold, StateError};
 /// How a reporter works.
 #[derive(Debug, Clone)]
 pub struct ReporterConfig {
+    /// This process's name among workers, another one each time it starts.
+    pub worker: String,
+    /// How long it listens for other reporters before it begins.
+    pub settle: Duration,
     /// How many records become one batch.
     pub gather: Gather,
 }
 
-impl Default for ReporterConfig {
-    fn default() -> Self {
-        Self { gather: Gather::every(Duration::from_millis(500), 20_000) }
+impl ReporterConfig {
+    /// The defaults for a process of that name.
+    #[must_use]
+    pub fn new(worker: String, settle: Duration) -> Self {
+        Self { worker, settle, gather: Gather::every(Duration::from_millis(500), 20_000) }
     }
+}
+
+/// Why a reporter cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// A metric's name is taken.
+    #[error("the reporter's metrics could not be registered")]
+    Metrics(#[from] prometheus::Error),
 }
 
 /// Why a reporter ended before it was asked to.
@@ -42,9 +57,6 @@ pub enum ReporterError {
     /// The checkpoint's state.
     #[error("the reporter's own state cannot be read")]
     State(#[from] StateError),
-    /// A task panicked.
-    #[error("a reporter's task panicked")]
-    Panicked(#[from] tokio::task::JoinError),
 }
 
 /// A reporter, ready to serve.
@@ -52,44 +64,61 @@ pub struct Reporter {
     config: ReporterConfig,
     broker: Broker,
     store: Arc<dyn Store>,
+    position: IntGaugeVec,
 }
 
 impl Reporter {
     /// Prepares a reporter.
-    #[must_use]
-    pub fn bind(config: ReporterConfig, broker: Broker, store: Arc<dyn Store>) -> Self {
-        Self { config, broker, store }
+    ///
+    /// # Errors
+    /// When its metrics are registered already.
+    pub fn bind(
+        config: ReporterConfig,
+        broker: Broker,
+        store: Arc<dyn Store>,
+        registry: &prometheus::Registry,
+    ) -> Result<Self, BindError> {
+        let about = Opts::new("kefu_reporter_position_records", "The last record folded of a log reported on here");
+        let position = IntGaugeVec::new(about, &["log"])?;
+        registry.register(Box::new(position.clone()))?;
+        Ok(Self { config, broker, store, position })
     }
 
-    /// Reports on every partition until `shutdown`.
+    /// Reports on its share of the partitions until `shutdown`.
     ///
     /// # Errors
     /// When a partition cannot be reported on for good.
-    pub async fn serve(self, shutdown: CancellationToken) -> Result<(), ReporterError> {
-        let mut tasks = JoinSet::new();
-        for log in self.broker.logs_of(LogKind::Chat) {
-            let task =
-                Task { config: self.config.clone(), broker: self.broker.clone(), store: self.store.clone(), log };
-            tasks.spawn(task.run(shutdown.clone()));
-        }
-        while let Some(ended) = tasks.join_next().await {
-            ended??;
-        }
-        Ok(())
+    pub async fn serve(self, shutdown: CancellationToken) -> Result<(), ShareError<ReporterError>> {
+        let Self { config, broker, store, position } = self;
+        let share =
+            ShareSettings { worker: config.worker.clone(), work: "report", kind: LogKind::Chat, settle: config.settle };
+        let report = |log, stop| {
+            let (broker, store, position) = (broker.clone(), store.clone(), position.clone());
+            Task { gather: config.gather, broker, store, position, log }.run(stop)
+        };
+        run_share(broker.clone(), share, report, shutdown).await
     }
 }
 
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 struct Task {
-    config: ReporterConfig,
+    gather: Gather,
     broker: Broker,
     store: Arc<dyn Store>,
+    position: IntGaugeVec,
     log: LogName,
 }
 
 impl Task {
-    async fn run(self, shutdown: CancellationToken) -> Result<(), ReporterError> {
+    /// Reports until it is told to stop. What was read and not written then is read again by whoever goes on.
+    async fn run(self, stop: CancellationToken) -> Result<(), ReporterError> {
+        let result = stop.run_until_cancelled(self.report()).await.unwrap_or(Ok(()));
+        let _ = self.position.remove_label_values(&[self.log.to_string()]);
+        result
+    }
+
+    async fn report(&self) -> Result<(), ReporterError> {
         let checkpoint = retry(|| self.store.checkpoint(Reader::Reporter, self.log.partition)).await?;
         let epoch = checkpoint.as_ref().map_or(1, |checkpoint| checkpoint.epoch);
         let mut fold = match &checkpoint {
@@ -103,16 +132,15 @@ impl Task {
         let cursor = checkpoint.as_ref().map(Checkpoint::cursor).unwrap_or_default();
         let mut reader = LogReader::open(&self.broker, self.log, log_id, cursor).await?;
         loop {
-            let window = tokio::select! {
-                () = shutdown.cancelled() => return Ok(()),
-                window = reader.next_window(&self.config.gather) => window?,
-            };
+            let window = reader.next_window(&self.gather).await?;
             let mut cursor = LogCursor::default();
             for record in &window {
                 cursor = record.cursor;
                 fold.fold(epoch, cursor.position, &record.chat_outcomes(self.log)?)?;
             }
             self.write(&mut fold, epoch, reader.log_id(), cursor).await?;
+            let position = i64::try_from(cursor.position).unwrap_or(i64::MAX);
+            self.position.with_label_values(&[self.log.to_string()]).set(position);
         }
     }
 
@@ -145,10 +173,16 @@ async fn retry<T, F>(mut call: impl FnMut() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
+    let mut first = true;
     loop {
         match call().await {
             Err(error) if error.is_retryable() => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the store is away; it is tried again");
+                if std::mem::take(&mut first) {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the store is away; it is tried until it is back"
+                    );
+                }
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
             result => return result,

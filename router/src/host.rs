@@ -209,7 +209,6 @@ impl Host<Chats> for ChatHost {
     }
 
     async fn owning(&mut self, generation: u64) {
-        self.metrics.claims.inc();
         self.deliveries.begin(generation);
     }
 

@@ -11,8 +11,8 @@ mod metrics;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kefu_nats::engine::Limits;
 use kefu_nats::engine::worker::{WorkerError, WorkerSettings, run_worker};
+use kefu_nats::engine::{Limits, OwnerMetrics};
 use kefu_nats::{Broker, LogKind};
 use kefu_store::Store;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +46,7 @@ pub struct Router {
     store: Arc<dyn Store>,
     config: RouterConfig,
     metrics: Arc<Metrics>,
+    owner_metrics: OwnerMetrics,
 }
 
 impl Router {
@@ -59,7 +60,9 @@ impl Router {
         store: Arc<dyn Store>,
         registry: &prometheus::Registry,
     ) -> Result<Self, BindError> {
-        Ok(Self { broker, store, config, metrics: Arc::new(Metrics::register(registry)?) })
+        let metrics = Arc::new(Metrics::register(registry)?);
+        let owner_metrics = OwnerMetrics::register(registry, LogKind::Chat)?;
+        Ok(Self { broker, store, config, metrics, owner_metrics })
     }
 
     /// Owns this process's share of the conversations until `shutdown`, then hands over.
@@ -72,6 +75,7 @@ impl Router {
             kind: LogKind::Chat,
             settle: self.config.settle,
             limits: self.config.limits,
+            metrics: self.owner_metrics,
         };
         let (broker, store, metrics) = (self.broker.clone(), self.store, self.metrics);
         let make_host = move |log| ChatHost::new(broker.clone(), log, store.clone(), metrics.clone());

@@ -7,7 +7,6 @@ pub(crate) struct Metrics {
     pub(crate) outcomes: IntCounterVec,
     pub(crate) records: IntCounter,
     pub(crate) attaches: IntCounterVec,
-    pub(crate) claims: IntCounter,
 }
 
 impl Metrics {
@@ -22,12 +21,10 @@ impl Metrics {
                 Opts::new("kefu_router_attaches_total", "Answered attaches, by whether the tail reached back"),
                 &["recovered"],
             )?,
-            claims: IntCounter::new("kefu_router_claims_total", "Partitions claimed")?,
         };
         registry.register(Box::new(metrics.outcomes.clone()))?;
         registry.register(Box::new(metrics.records.clone()))?;
         registry.register(Box::new(metrics.attaches.clone()))?;
-        registry.register(Box::new(metrics.claims.clone()))?;
         Ok(metrics)
     }
 }

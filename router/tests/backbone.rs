@@ -12,7 +12,7 @@ use kefu_model::ids::{DeviceId, Role, TenantId, User, UserId};
 use kefu_model::{Actor, Body, Command, CommandHash, Content, ConversationId, Identity, Parties, Refusal};
 use kefu_nats::embedded::{Embedded, EmbeddedConfig};
 use kefu_nats::engine::Limits;
-use kefu_nats::link::LinkConfig;
+use kefu_nats::link::{LinkConfig, LinkMetrics};
 use kefu_nats::view::Cursor;
 use kefu_nats::{AttachRequest, Broker, BrokerSettings, Link, LinkEvent};
 use kefu_router::{Router, RouterConfig};
@@ -39,12 +39,19 @@ impl Deployment {
         let broker = Broker::open(Arc::new(transport), settings).await.unwrap();
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&SqliteConfig::new(folder.join("kefu.db"))).unwrap());
         let (sender, events) = mpsc::channel(1_000);
-        let link = Link::start(broker.clone(), LinkConfig::new(edge.to_owned()), sender).await.unwrap();
+        let metrics = LinkMetrics::register(&prometheus::Registry::new()).unwrap();
+        let link = Link::start(broker.clone(), LinkConfig::new(edge.to_owned()), metrics, sender).await.unwrap();
         let registry = prometheus::Registry::new();
         let stop = CancellationToken::new();
         let config = RouterConfig { worker: "router-1".to_owned(), settle: Duration::ZERO, limits: Limits::default() };
         let router = Router::bind(config, broker.clone(), store.clone(), &registry).unwrap();
-        let archiver = Archiver::bind(ArchiverConfig::default(), broker.clone(), store.clone(), &registry).unwrap();
+        let archiver = Archiver::bind(
+            ArchiverConfig::new("w".to_owned(), Duration::ZERO),
+            broker.clone(),
+            store.clone(),
+            &registry,
+        )
+        .unwrap();
         let (router_stop, archiver_stop) = (stop.clone(), stop.clone());
         let tasks = vec![
             tokio::spawn(async move { router.serve(router_stop).await.unwrap() }),

@@ -1,17 +1,17 @@
 //! Accounts: the demo's, the first admin's, and what `kefu agent` and `kefu admin` do.
 
 use std::io::{BufRead as _, IsTerminal as _};
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use kefu_edge::directory::{self, NewAgent, PasswordRule};
+use kefu_edge::directory::{self, DirectoryError, NewAgent, PasswordRule};
 use kefu_model::ids::{Name, Role, TenantId, User};
-use kefu_store::Store;
+use kefu_store::{Store, StoreError};
 
-use crate::backends::open_store;
-use crate::cli::{AdminCommand, AgentCommand};
-use crate::data_dir::store_path;
+use crate::backends;
+use crate::cli::{AdminCommand, AgentCommand, OfTenant};
+use crate::roles::tenants;
+use kefu::settings::Settings;
 
 /// The demo's agents: user name, display name.
 const DEMO_AGENTS: [(&str, &str); 3] = [("kefu001", "客服小王"), ("kefu002", "客服小李"), ("kefu003", "客服小张")];
@@ -36,7 +36,11 @@ pub async fn make_demo(store: &Arc<dyn Store>) -> anyhow::Result<()> {
                 role: Role::Agent,
                 capacity: DEMO_CAPACITY,
             };
-            directory::create_agent(store, agent, DEMO_PASSWORD, PasswordRule::Demo).await?;
+            match directory::create_agent(store, agent, DEMO_PASSWORD, PasswordRule::Demo).await {
+                // Another process was faster.
+                Err(DirectoryError::Store(StoreError::Conflict { .. })) => {}
+                made => drop(made?),
+            }
         }
     }
     Ok(())
@@ -46,10 +50,10 @@ pub async fn make_demo(store: &Arc<dyn Store>) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// What went wrong, for the person at the terminal.
-pub async fn agent(data_dir: &Path, command: AgentCommand) -> anyhow::Result<()> {
-    let store = open_existing(data_dir).await?;
-    let tenant = default_tenant()?;
-    match command {
+pub async fn agent(settings: &Settings, asked: OfTenant<AgentCommand>) -> anyhow::Result<()> {
+    let tenant = known_tenant(settings, &asked.tenant)?;
+    let store = open_existing(settings).await?;
+    match asked.command {
         AgentCommand::Add { username, name, role, capacity, password_stdin } => {
             let (password, made) = password(password_stdin)?;
             let role = Role::parse(&role).context("a role is agent, supervisor or admin")?;
@@ -73,10 +77,10 @@ pub async fn agent(data_dir: &Path, command: AgentCommand) -> anyhow::Result<()>
 ///
 /// # Errors
 /// What went wrong, for the person at the terminal.
-pub async fn admin(data_dir: &Path, command: AdminCommand) -> anyhow::Result<()> {
-    let AdminCommand::Password { username, password_stdin } = command;
-    let store = open_existing(data_dir).await?;
-    let tenant = default_tenant()?;
+pub async fn admin(settings: &Settings, asked: OfTenant<AdminCommand>) -> anyhow::Result<()> {
+    let AdminCommand::Password { username, password_stdin } = asked.command;
+    let tenant = known_tenant(settings, &asked.tenant)?;
+    let store = open_existing(settings).await?;
     match store.user_by_username(&tenant, &username).await? {
         Some(user) if user.role == Role::Admin => {
             change_password(&store, &tenant, &username, password_stdin).await?;
@@ -112,12 +116,16 @@ async fn list(store: &Arc<dyn Store>, tenant: &TenantId) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn open_existing(data_dir: &Path) -> anyhow::Result<Arc<dyn Store>> {
-    let path = store_path(data_dir);
-    if !path.is_file() {
-        bail!("there is no deployment in {}: start kefu first, or name its folder with --data-dir", data_dir.display());
-    }
-    open_store(&path).await
+async fn open_existing(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+    backends::require_deployment(settings)?;
+    backends::open_store(settings).await
+}
+
+/// A tenant of the settings.
+fn known_tenant(settings: &Settings, id: &str) -> anyhow::Result<TenantId> {
+    let known = tenants(settings)?;
+    let found = known.into_iter().map(|tenant| tenant.tenant).find(|tenant| tenant.as_str() == id);
+    found.with_context(|| format!("the settings have no tenant {id}"))
 }
 
 fn default_tenant() -> anyhow::Result<TenantId> {

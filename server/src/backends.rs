@@ -5,35 +5,120 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use kefu_live::{Live, MemoryLive};
+use kefu_live::{Fallback, Live, MemoryLive, RedisConfig, RedisLive};
 use kefu_nats::embedded::{Embedded, EmbeddedConfig};
 use kefu_nats::jetstream::{JetStream, JetStreamAuth, JetStreamConfig};
 use kefu_nats::transport::{Transport, TransportError};
 use kefu_nats::{Broker, BrokerSettings};
-use kefu_store::{SqliteConfig, SqliteStore, Store};
+use kefu_store::cql::{Credentials, Replication};
+use kefu_store::{CqlConfig, CqlStore, SqliteConfig, SqliteStore, Store};
 use secrecy::ExposeSecret as _;
 
-use crate::data_dir::DataDir;
-use kefu::settings::Settings;
+use crate::data_dir::{DataDir, store_path};
+use kefu::settings::{Role, Settings};
 
 /// Where it is written what to do about a log or a store that does not open.
 pub const WAY_OUT: &str = "see docs/operations.md, \"When the machine fails\"";
 
-/// Opens the store of a data folder.
+/// The data folder, if anything is kept in it.
 ///
 /// # Errors
-/// When the file cannot be opened or is of a newer release.
-pub async fn open_store(path: &Path) -> anyhow::Result<Arc<dyn Store>> {
-    let config = SqliteConfig::new(path);
-    let shown = path.display().to_string();
-    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&config)).await?;
-    Ok(Arc::new(opened.with_context(|| format!("cannot open the store {shown}: {WAY_OUT}"))?))
+/// When another process has it, or it cannot be written.
+pub fn open_data(settings: &Settings) -> anyhow::Result<DataDir> {
+    let path = &settings.server.data_dir;
+    if is_embedded(settings) || keeps_store(settings) { DataDir::open(path) } else { Ok(DataDir::unused(path)) }
 }
 
-/// What is true right now, kept in this process.
+/// Opens the store: the cluster's if it has addresses, else the file in the data folder.
+///
+/// # Errors
+/// When it cannot be opened or is of a newer release.
+pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+    let failed = || format!("cannot open {}: {WAY_OUT}", store_name(settings));
+    if !keeps_store(settings) {
+        return Ok(Arc::new(CqlStore::open(cql(settings)).await.with_context(failed)?));
+    }
+    let config = SqliteConfig::new(store_path(&settings.server.data_dir));
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&config)).await?;
+    Ok(Arc::new(opened.with_context(failed)?))
+}
+
+/// Refuses to make a store where only one that is there is wanted.
+///
+/// # Errors
+/// When the data folder has none.
+pub fn require_deployment(settings: &Settings) -> anyhow::Result<()> {
+    let folder = &settings.server.data_dir;
+    if keeps_store(settings) && !store_path(folder).is_file() {
+        anyhow::bail!(
+            "there is no deployment in {}: start kefu first, or name its folder with --data-dir",
+            folder.display()
+        );
+    }
+    Ok(())
+}
+
+/// Whether the store is in the data folder.
+pub fn keeps_store(settings: &Settings) -> bool {
+    settings.cql.nodes.is_empty()
+}
+
+/// The store, for people to read.
 #[must_use]
-pub fn open_live() -> Arc<dyn Live> {
-    Arc::new(MemoryLive::new(rand::random()))
+pub fn store_name(settings: &Settings) -> String {
+    if keeps_store(settings) {
+        return format!("the store {}", store_path(&settings.server.data_dir).display());
+    }
+    format!("the store {} at {}", settings.cql.keyspace, settings.cql.nodes.join(", "))
+}
+
+/// What is true right now: on Redis if it has an address, which need not be there yet, else in this process.
+///
+/// # Errors
+/// When the address cannot be used.
+pub fn open_live(settings: &Settings) -> anyhow::Result<Arc<dyn Live>> {
+    if keeps_live(settings) {
+        return Ok(Arc::new(MemoryLive::new(rand::random())));
+    }
+    Ok(Arc::new(RedisLive::open(&redis(settings)).context("redis.url cannot be used")?))
+}
+
+/// Limits on rates and failed logins are counted by this process alone while a server is away.
+pub fn bear_outages(settings: &Settings, live: Arc<dyn Live>) -> Arc<dyn Live> {
+    if keeps_live(settings) { live } else { Arc::new(Fallback::new(live)) }
+}
+
+/// Whether what is true right now is in this process.
+pub fn keeps_live(settings: &Settings) -> bool {
+    settings.redis.url.expose_secret().is_empty()
+}
+
+/// Whether there is a backend that may be away, and come.
+pub fn any_is_a_server(settings: &Settings) -> bool {
+    !(is_embedded(settings) && keeps_store(settings) && keeps_live(settings))
+}
+
+/// Roles in several processes need backends that they share.
+///
+/// # Errors
+/// When this process lacks a role, and a backend would be its own.
+pub fn check_shared(settings: &Settings) -> anyhow::Result<()> {
+    if Role::ALL.iter().all(|role| settings.server.roles.contains(role)) {
+        return Ok(());
+    }
+    let missing = [
+        (is_embedded(settings), "nats.url"),
+        (keeps_store(settings), "cql.nodes"),
+        (keeps_live(settings), "redis.url"),
+    ];
+    let missing: Vec<_> = missing.iter().filter(|(missing, _)| *missing).map(|(_, name)| *name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "this process has not all roles, so it works with other processes and has to share everything with them: set {}",
+        missing.join(", ")
+    )
 }
 
 /// Opens the broker: NATS if it has an address, else the log in the data folder.
@@ -129,13 +214,43 @@ fn jetstream(settings: &Settings) -> JetStreamConfig {
     } else {
         JetStreamAuth::None
     };
-    let ca_file = Some(nats.ca_file.clone()).filter(|path| !path.as_os_str().is_empty());
     let mut config = JetStreamConfig::new(String::new());
     config.urls = nats.url.split(',').map(|url| url.trim().to_owned()).collect();
     config.auth = auth;
-    config.tls_ca_file = ca_file;
+    config.tls_ca_file = given_path(&nats.ca_file);
     config.prefix.clone_from(&nats.prefix);
     config
+}
+
+fn cql(settings: &Settings) -> CqlConfig {
+    let cql = &settings.cql;
+    let mut config = CqlConfig::new(cql.nodes.iter().map(|node| node.trim().to_owned()));
+    config.keyspace.clone_from(&cql.keyspace);
+    config.create_keyspace = cql.create_keyspace;
+    config.replication = Replication::EveryDatacenter { factor: cql.replication_factor };
+    config.local_datacenter = given(&cql.local_datacenter);
+    config.credentials =
+        given(&cql.user).map(|user| Credentials { user, password: cql.password.expose_secret().to_owned() });
+    config.tls_ca_file = given_path(&cql.ca_file);
+    config
+}
+
+fn redis(settings: &Settings) -> RedisConfig {
+    let redis = &settings.redis;
+    let mut config = RedisConfig::new(redis.url.expose_secret());
+    config.sentinel_user = given(&redis.sentinel_user);
+    config.sentinel_password = given(redis.sentinel_password.expose_secret());
+    config.tls_ca_file = given_path(&redis.ca_file);
+    config.prefix.clone_from(&redis.prefix);
+    config
+}
+
+fn given(text: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|text| !text.is_empty())
+}
+
+fn given_path(path: &Path) -> Option<PathBuf> {
+    Some(path.to_owned()).filter(|path| !path.as_os_str().is_empty())
 }
 
 /// An address without user and password, for people to read.

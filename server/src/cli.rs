@@ -46,15 +46,24 @@ pub enum Command {
     CheckConfig,
     /// Prints every setting with its default.
     DefaultConfig,
-    /// Agents of a one-machine deployment, running or not.
-    #[command(subcommand)]
-    Agent(AgentCommand),
-    /// Admins of a one-machine deployment, running or not.
-    #[command(subcommand)]
-    Admin(AdminCommand),
+    /// Agents of a deployment, running or not.
+    Agent(OfTenant<AgentCommand>),
+    /// Admins of a deployment, running or not.
+    Admin(OfTenant<AdminCommand>),
     /// The epoch of the logs, of a deployment that does not run.
     #[command(subcommand)]
     Epoch(EpochCommand),
+}
+
+/// What is done, and in which tenant.
+#[derive(Debug, Args)]
+pub struct OfTenant<C: Subcommand> {
+    /// The tenant.
+    #[arg(long, default_value = "default", global = true)]
+    pub tenant: String,
+    /// What.
+    #[command(subcommand)]
+    pub command: C,
 }
 
 /// What can be done about the epoch.

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 /// An opened data folder; the lock goes with it.
 pub struct DataDir {
     path: PathBuf,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl DataDir {
@@ -26,7 +26,7 @@ impl DataDir {
             .open(&lock_path)
             .with_context(|| format!("the data folder {} cannot be written", path.display()))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: Some(lock) }),
             Err(std::fs::TryLockError::WouldBlock) => bail!(
                 "another process uses the data folder {}. Stop it, or name another folder with --data-dir",
                 path.display()
@@ -37,10 +37,10 @@ impl DataDir {
         }
     }
 
-    /// The store's file.
+    /// One in which nothing is kept: it is neither made nor locked.
     #[must_use]
-    pub fn store(&self) -> PathBuf {
-        store_path(&self.path)
+    pub fn unused(path: &Path) -> Self {
+        Self { path: path.to_owned(), _lock: None }
     }
 
     /// The embedded log's folder.

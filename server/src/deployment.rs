@@ -8,7 +8,6 @@ use kefu_nats::{Broker, clock};
 use kefu_store::{Deployment, Secret, Store};
 
 use crate::backends::WAY_OUT;
-use crate::data_dir::DataDir;
 use kefu::settings::Settings;
 
 /// Finds the deployment in the store, or creates it.
@@ -48,18 +47,18 @@ pub async fn open(store: &Arc<dyn Store>, settings: &Settings, demo: bool) -> an
 ///
 /// # Errors
 /// When a log holds records, or cannot be looked at.
-pub async fn refuse_used_log(broker: Broker, data: &DataDir) -> anyhow::Result<Broker> {
+pub async fn refuse_used_log(broker: &Broker, store: &Arc<dyn Store>, place: &str) -> anyhow::Result<()> {
     for log in broker.logs() {
         let info = broker.log_info(log).await.context("the log cannot be looked at")?;
-        if info.last > 0 {
+        // Another process may have created the deployment, and begun, since it was looked for.
+        if info.last > 0 && store.deployment().await.context("the deployment cannot be read")?.is_none() {
             bail!(
-                "the store {} is empty, but the log {log} holds records: the store that belongs to them is lost or \
-                 elsewhere. Restore it, or take the log away to begin anew: {WAY_OUT}",
-                data.store().display()
+                "{place} is empty, but the log {log} holds records: the store that belongs to them is lost or elsewhere. \
+                 Restore it, or take the log away to begin anew: {WAY_OUT}"
             );
         }
     }
-    Ok(broker)
+    Ok(())
 }
 
 fn propose(settings: &Settings, demo: bool) -> anyhow::Result<Deployment> {

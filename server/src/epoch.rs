@@ -11,10 +11,9 @@ use kefu_model::{Conversation, TenantId};
 use kefu_nats::{LogKind, LogName, clock, codec};
 use kefu_store::{Checkpoint, ConversationKey, Deployment, LogReader, SessionQuery, Store};
 
+use crate::backends;
 use crate::cli::EpochCommand;
-use crate::data_dir::DataDir;
 use crate::roles::tenants;
-use crate::{backends, data_dir};
 use kefu::settings::Settings;
 
 /// Readers of the conversations' logs.
@@ -26,12 +25,9 @@ const CHAT_READERS: [LogReader; 2] = [LogReader::Archiver, LogReader::Reporter];
 /// What went wrong, for the person at the terminal. Interrupted or failed, it can be run again.
 pub async fn run(mut settings: Settings, command: EpochCommand) -> anyhow::Result<()> {
     let EpochCommand::Next { yes } = command;
-    let folder = &settings.server.data_dir;
-    if !data_dir::store_path(folder).is_file() {
-        bail!("there is no deployment in {}: name its folder with --data-dir", folder.display());
-    }
-    let data = DataDir::open(folder)?;
-    let store = backends::open_store(&data.store()).await?;
+    backends::require_deployment(&settings)?;
+    let data = backends::open_data(&settings)?;
+    let store = backends::open_store(&settings).await?;
     let Some(deployment) = store.deployment().await? else { bail!("the store holds no deployment yet: start kefu") };
     settings.deployment.partitions = deployment.partitions;
     settings.deployment.allocation_partitions = deployment.allocation_partitions;

@@ -13,7 +13,9 @@ mod logging;
 mod ops;
 mod pages;
 mod roles;
+mod seam_metrics;
 mod stop;
+mod waiting;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -59,8 +61,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             println!("The settings are valid.");
             Ok(())
         }
-        Some(Command::Agent(command)) => runtime.block_on(accounts::agent(&settings.server.data_dir, command)),
-        Some(Command::Admin(command)) => runtime.block_on(accounts::admin(&settings.server.data_dir, command)),
+        Some(Command::Agent(command)) => runtime.block_on(accounts::agent(&settings, command)),
+        Some(Command::Admin(command)) => runtime.block_on(accounts::admin(&settings, command)),
         Some(Command::Epoch(command)) => runtime.block_on(epoch::run(settings, command)),
         _ => {
             logging::start(&settings.log)?;

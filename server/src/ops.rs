@@ -1,6 +1,5 @@
 //! Health and metrics of a process without the edge role.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -13,6 +12,7 @@ use kefu_nats::Broker;
 use kefu_nats::transport::ConnectionState;
 use kefu_store::Store;
 use prometheus::{Encoder as _, TextEncoder};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// What the answers are made of.
@@ -29,11 +29,8 @@ pub struct Ops {
 /// Serves until it is stopped.
 ///
 /// # Errors
-/// When the address cannot be listened on.
-pub async fn serve(ops: Ops, listen: SocketAddr, stop: CancellationToken) -> anyhow::Result<()> {
-    let listener = tokio::net::TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen} (ops.listen)"))?;
+/// When the listener fails.
+pub async fn serve(ops: Ops, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     let app = Router::new()
         .route("/livez", get(async || "alive\n"))
         .route("/readyz", get(ready))

@@ -1,30 +1,31 @@
 //! Composition: backends, then roles, then a stop in stages.
 
 mod edge;
+mod open;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use kefu_archiver::{Archiver, ArchiverConfig};
 use kefu_assigner::{Assigner, AssignerConfig, AssignerHandles};
-use kefu_live::Live;
 use kefu_model::allocation;
-use kefu_nats::engine::{Gather, Limits};
-use kefu_nats::link::LinkConfig;
-use kefu_nats::{Broker, Link, LinkEvent};
+use kefu_nats::LinkEvent;
+use kefu_nats::engine::Limits;
 use kefu_reporter::{Reporter, ReporterConfig};
 use kefu_router::{Router, RouterConfig};
-use kefu_store::{Deployment, Store, StoreError};
+use kefu_store::StoreError;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::banner::Banner;
-use crate::data_dir::DataDir;
-use crate::{accounts, backends, deployment, epoch, files, ops, stop};
+use crate::waiting::Waiting;
+use crate::{backends, files, ops, stop};
 use kefu::settings::{Role, Settings};
+use open::Opened;
 
 /// Events on their way from the link to the edge.
 const LINK_EVENTS: usize = 4_096;
@@ -34,17 +35,7 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     /// Most TCP connections of clients.
     pub(crate) tcp_connections: usize,
-    pub(crate) node: String,
-    /// This process's name on subjects, another one each time it starts.
-    pub(crate) incarnation: String,
-    pub(crate) deployment: Deployment,
-    /// The logs' epoch.
-    pub(crate) epoch: u64,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) live: Arc<dyn Live>,
-    pub(crate) broker: Broker,
-    pub(crate) link: Link,
-    pub(crate) registry: prometheus::Registry,
+    pub(crate) opened: Opened,
 }
 
 type Ended = (&'static str, anyhow::Result<()>);
@@ -55,42 +46,30 @@ type Ended = (&'static str, anyhow::Result<()>);
 /// What cannot be started, or why a role ended.
 pub async fn run(settings: Settings, demo: bool) -> anyhow::Result<()> {
     remark_on_unused(&settings);
+    backends::check_shared(&settings)?;
     let files = files::raise_limit()?;
-    let data = DataDir::open(&settings.server.data_dir)?;
-    let store = backends::open_store(&data.store()).await?;
-    let known = store.deployment().await.with_context(|| unusable_store(&data))?;
-    let broker = match &known {
-        // What is fixed is compared before anything is made.
-        Some(_) => None,
-        None => Some(deployment::refuse_used_log(backends::open_broker(&settings, &data).await?, &data).await?),
-    };
-    let deployment = deployment::open(&store, &settings, demo).await?;
-    let epoch = epoch::current(&store, &deployment).await?;
-    let first_admin = first_accounts(&store, demo).await?;
-    let broker = match broker {
-        Some(broker) => broker,
-        None => backends::open_broker(&settings, &data).await?,
-    };
+    let data = backends::open_data(&settings)?;
+    let waiting = Waiting::listen(address(&settings), backends::any_is_a_server(&settings)).await?;
     let (events, inbox) = mpsc::channel(LINK_EVENTS);
-    let node = node_name(&settings);
-    let incarnation = format!("{node}-{:08x}", rand::random::<u32>());
-    let link_config =
-        LinkConfig { archive_lag_records: settings.archive.max_lag_records, ..LinkConfig::new(incarnation.clone()) };
-    let link = Link::start(broker.clone(), link_config, events).await.context("cannot subscribe to the broker")?;
-    let live = backends::open_live();
-    let registry = prometheus::Registry::new();
-    register_process_metrics(&registry)?;
+    let opened = tokio::select! {
+        opened = open::open(&settings, &data, demo, events, &waiting) => opened?,
+        signal = stop::signal() => return signal,
+    };
+    let listener = waiting.into_listener().await?;
     let tcp_connections = files::room_for_connections(&settings.limits, files);
-    let parts =
-        Parts { settings, tcp_connections, node, incarnation, deployment, epoch, store, live, broker, link, registry };
-    let result = serve(&parts, inbox, first_admin, demo).await;
+    let parts = Parts { settings, tcp_connections, opened };
+    let result = serve(&parts, listener, inbox, demo).await;
     let deadline = Duration::from_secs(parts.settings.server.stop_stage_s);
-    stop::stage("link", deadline, parts.link.stop()).await;
-    stop::stage("broker", deadline, parts.broker.transport().close()).await;
-    stop::stage("store", deadline, parts.store.close()).await;
-    let result = result.map_err(|error| if is_of_store(&error) { error.context(unusable_store(&data)) } else { error });
+    stop::stage("link", deadline, parts.opened.link.stop()).await;
+    stop::stage("broker", deadline, parts.opened.broker.transport().close()).await;
+    stop::stage("store", deadline, parts.opened.store.close()).await;
     drop(data);
-    result
+    result.map_err(|error| if is_of_store(&error) { error.context(unusable_store(&parts.settings)) } else { error })
+}
+
+/// Where this process listens.
+fn address(settings: &Settings) -> SocketAddr {
+    if settings.server.roles.contains(&Role::Edge) { settings.server.listen } else { settings.ops.listen }
 }
 
 /// Whether the store itself cannot be used any more, wherever that was found.
@@ -102,25 +81,15 @@ fn is_of_store(error: &anyhow::Error) -> bool {
     })
 }
 
-fn unusable_store(data: &DataDir) -> String {
-    format!("the store {} cannot be used: {}", data.store().display(), backends::WAY_OUT)
-}
-
-async fn first_accounts(store: &Arc<dyn Store>, demo: bool) -> anyhow::Result<Option<(String, String)>> {
-    if demo {
-        accounts::make_demo(store).await?;
-        return Ok(None);
-    }
-    let tenant = kefu_model::TenantId::new("default")?;
-    let admin = kefu_edge::directory::ensure_first_admin(store, &tenant).await?;
-    Ok(admin.map(|admin| (admin.username, admin.password)))
+fn unusable_store(settings: &Settings) -> String {
+    format!("{} cannot be used: {}", backends::store_name(settings), backends::WAY_OUT)
 }
 
 /// Runs the roles. Edges stop first, then the workers, so that what clients sent is decided and answered.
 async fn serve(
     parts: &Parts,
+    listener: TcpListener,
     inbox: mpsc::Receiver<LinkEvent>,
-    first_admin: Option<(String, String)>,
     demo: bool,
 ) -> anyhow::Result<()> {
     let roles: BTreeSet<Role> = parts.settings.server.roles.iter().copied().collect();
@@ -130,20 +99,19 @@ async fn serve(
     start_workers(parts, &roles, &mut workers, &workers_stop)?;
     let mut banner = None;
     if roles.contains(&Role::Edge) {
-        let address = edge::start(parts, inbox, &mut edges, edges_stop.clone()).await?;
+        let address = edge::start(parts, listener, inbox, &mut edges, edges_stop.clone()).await?;
         let public_url = parts.settings.server.public_url.clone();
-        banner = Some(Banner { address, public_url, demo, first_admin });
+        banner = Some(Banner { address, public_url, demo, first_admin: parts.opened.first_admin.clone() });
     } else {
-        let ops =
-            ops::Ops { broker: parts.broker.clone(), store: parts.store.clone(), registry: parts.registry.clone() };
-        let (listen, stop) = (parts.settings.ops.listen, workers_stop.clone());
-        workers.spawn(async move { ("health and metrics", ops::serve(ops, listen, stop).await) });
+        let Opened { broker, store, registry, .. } = &parts.opened;
+        let ops = ops::Ops { broker: broker.clone(), store: store.clone(), registry: registry.clone() };
+        println!("Kefu runs {roles:?}; health and metrics are on http://{}", listener.local_addr()?);
+        let stop = workers_stop.clone();
+        workers.spawn(async move { ("health and metrics", ops::serve(ops, listener, stop).await) });
         drain(inbox);
-        println!("Kefu runs {roles:?}; health and metrics are on http://{listen}");
     }
-    let own_router = roles.contains(&Role::Router);
     let early = tokio::select! {
-        signal = greet_and_wait(parts, own_router, banner) => signal.err(),
+        signal = greet_and_wait(parts, banner) => signal.err(),
         Some(ended) = edges.join_next() => Some(ended_early(ended)),
         Some(ended) = workers.join_next() => Some(ended_early(ended)),
     };
@@ -167,8 +135,9 @@ fn start_workers(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let settle = backends::settle(&parts.settings);
-    let (worker, registry) = (parts.incarnation.clone(), &parts.registry);
-    let (broker, store) = (parts.broker.clone(), parts.store.clone());
+    let Opened { registry, live, link, .. } = &parts.opened;
+    let (worker, broker, store) =
+        (parts.opened.incarnation.clone(), parts.opened.broker.clone(), parts.opened.store.clone());
     if roles.contains(&Role::Router) {
         let config = RouterConfig { worker: worker.clone(), settle, limits: Limits::default() };
         let role = Router::bind(config, broker.clone(), store.clone(), registry)?;
@@ -182,28 +151,23 @@ fn start_workers(
             default_capacity: settings.default_capacity,
             ..allocation::Settings::default()
         };
-        let handles = AssignerHandles {
-            broker: broker.clone(),
-            link: parts.link.clone(),
-            store: store.clone(),
-            live: parts.live.clone(),
-        };
-        let role = Assigner::bind(AssignerConfig { worker, settle, settings }, handles, registry)?;
+        let handles =
+            AssignerHandles { broker: broker.clone(), link: link.clone(), store: store.clone(), live: live.clone() };
+        let role = Assigner::bind(AssignerConfig { worker: worker.clone(), settle, settings }, handles, registry)?;
         let stop = stop.clone();
         tasks.spawn(async move { ("assigner", role.serve(stop).await.map_err(Into::into)) });
     }
     if roles.contains(&Role::Archiver) {
         let settings = &parts.settings.archive;
-        let config = ArchiverConfig {
-            gather: Gather { at_most: Duration::from_millis(settings.gather_ms), ..ArchiverConfig::default().gather },
-            log_retention: Duration::from_secs(settings.log_days * 24 * 60 * 60),
-        };
+        let mut config = ArchiverConfig::new(worker.clone(), settle);
+        config.gather.at_most = Duration::from_millis(settings.gather_ms);
+        config.log_retention = Duration::from_secs(settings.log_days * 24 * 60 * 60);
         let role = Archiver::bind(config, broker.clone(), store.clone(), registry)?;
         let stop = stop.clone();
         tasks.spawn(async move { ("archiver", role.serve(stop).await.map_err(Into::into)) });
     }
     if roles.contains(&Role::Reporter) {
-        let role = Reporter::bind(ReporterConfig::default(), broker, store);
+        let role = Reporter::bind(ReporterConfig::new(worker, settle), broker, store, registry)?;
         let stop = stop.clone();
         tasks.spawn(async move { ("reporter", role.serve(stop).await.map_err(Into::into)) });
     }
@@ -233,10 +197,10 @@ async fn all_ended(tasks: &mut JoinSet<Ended>) -> Option<anyhow::Error> {
 }
 
 /// Prints the first lines once they are true, then waits for the signal to stop.
-async fn greet_and_wait(parts: &Parts, own_router: bool, banner: Option<Banner>) -> anyhow::Result<()> {
+async fn greet_and_wait(parts: &Parts, banner: Option<Banner>) -> anyhow::Result<()> {
     let greet = async {
         if let Some(banner) = banner {
-            wait_until_ready(parts, own_router).await;
+            wait_until_owned(parts).await;
             banner.print();
         }
         std::future::pending::<()>().await;
@@ -247,13 +211,10 @@ async fn greet_and_wait(parts: &Parts, own_router: bool, banner: Option<Banner>)
     }
 }
 
-/// The first lines are printed when clicking them works.
-async fn wait_until_ready(parts: &Parts, own_router: bool) {
-    if !own_router {
-        return;
-    }
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
-    while parts.link.status().owned < parts.link.status().logs && tokio::time::Instant::now() < deadline {
+/// The first lines are printed when clicking them works: once every log has an owner, here or elsewhere.
+async fn wait_until_owned(parts: &Parts) {
+    let link = &parts.opened.link;
+    while link.status().owned < link.status().logs {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -263,40 +224,7 @@ fn drain(mut inbox: mpsc::Receiver<LinkEvent>) {
     tokio::spawn(async move { while inbox.recv().await.is_some() {} });
 }
 
-fn node_name(settings: &Settings) -> String {
-    let given = if settings.server.node.is_empty() {
-        std::env::var("HOSTNAME").unwrap_or_default()
-    } else {
-        settings.server.node.clone()
-    };
-    let allowed = |c: &char| c.is_ascii_alphanumeric() || *c == '-' || *c == '_';
-    let name: String = given.chars().filter(allowed).take(32).collect();
-    if name.is_empty() { "kefu".to_owned() } else { name }
-}
-
-#[cfg(target_os = "linux")]
-fn register_process_metrics(registry: &prometheus::Registry) -> anyhow::Result<()> {
-    let collector = prometheus::process_collector::ProcessCollector::for_self();
-    registry.register(Box::new(collector)).context("metrics of the process")
-}
-
-#[cfg(not(target_os = "linux"))]
-fn register_process_metrics(_: &prometheus::Registry) -> anyhow::Result<()> {
-    Ok(())
-}
-
 fn remark_on_unused(settings: &Settings) {
-    if !settings.redis.url.is_empty() {
-        tracing::warn!(
-            "redis.url is set; this release keeps what is true right now in the process and does not use it"
-        );
-    }
-    if Role::ALL.iter().any(|role| !settings.server.roles.contains(role)) {
-        tracing::warn!(
-            "this process has not all roles; in this release the store and what is true right now are its own, so other \
-             processes do not share them"
-        );
-    }
     if !settings.files.dir.as_os_str().is_empty() {
         tracing::warn!("files.dir is set; this release has no uploads yet");
     }

@@ -7,3 +7,20 @@ pub mod log;
 pub mod report;
 pub mod sample;
 pub mod sessions;
+
+/// Calls a macro with the names of all cases, module by module, so that no implementation leaves one out.
+#[macro_export]
+macro_rules! conformance_cases {
+    ($run:ident) => {
+        $run! {
+            log: the_newer_stamp_wins replays_change_nothing amendments_keep_versions keys_expire
+                absent_values_leave_what_is_there checkpoints_go_forward states_come_last;
+            history: cursors_have_no_holes numbered_pages_have_no_holes times_bound limits_are_told
+                conversations_are_listed;
+            sessions: sessions_are_listed sessions_change_hands;
+            report: rollups_are_absolute;
+            directory: one_deployment usernames_are_unique updates_do_not_overwrite users_are_listed
+                logins_live_and_end customers_are_listed customers_move_to_the_top;
+        }
+    };
+}

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use kefu_model::{At, Name, Role, TenantId, User, UserId};
 
 use crate::error::StoreError;
+use crate::limits::USERNAME_BYTES;
 
 /// Bytes that never reach a log line.
 #[derive(Clone, PartialEq, Eq)]
@@ -73,6 +74,15 @@ impl fmt::Debug for UserRecord {
             .field("version", &self.version)
             .finish_non_exhaustive()
     }
+}
+
+/// A user name as it is compared: in ASCII lower case.
+///
+/// # Errors
+/// When it is longer than [`USERNAME_BYTES`].
+pub(crate) fn canonical_username(username: &str) -> Result<String, StoreError> {
+    StoreError::check_limit("bytes of a user name", username.len() as u64, USERNAME_BYTES as u64)?;
+    Ok(username.to_ascii_lowercase())
 }
 
 /// A question for users.
@@ -226,7 +236,8 @@ pub trait Directory: Send + Sync {
     /// [`StoreError`].
     async fn put_login(&self, login: &LoginSession) -> Result<(), StoreError>;
 
-    /// A login by its token's hash, expired or not.
+    /// A login by its token's hash. One that has expired is there until it is deleted: by [`crate::LogStore::expire`], or
+    /// by a backend with expiry of its own.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -9,7 +9,8 @@
 //! * **Durable**: a write that returned `Ok` survives the death of the process and, where the backend promises it, of the
 //!   machine. A write that returned an error may have happened; every write is idempotent, so it is simply repeated.
 //! * **Stamped**: rows that come from the log carry a [`Stamp`]. A write whose stamp is smaller than the stored row's
-//!   changes nothing, and an equal one rewrites the same thing. So replays and late writers are harmless.
+//!   changes nothing, and an equal one rewrites the same thing. So replays and late writers are harmless. (Where a `None`
+//!   leaves what is there, a backend that compares values one by one may take it from an older row that comes late.)
 //! * **No transactions across rows are needed.** Within a [`LogBatch`] rows become visible in the stated order or all at
 //!   once; a reader that finds a conversation's state finds every row that the state covers.
 //! * **No scans**: each read is bounded by a limit and reaches its rows by a key.
@@ -19,11 +20,14 @@
 //!
 //! [`conformance`] holds the tests that every implementation passes, [`Faulty`] wraps one to make it fail on purpose.
 
+mod around;
 mod directory;
 mod error;
 mod faulty;
 mod history;
 mod log;
+mod measured;
+mod paging;
 mod report;
 mod rows;
 mod stamp;
@@ -31,12 +35,14 @@ mod stamp;
 #[doc(hidden)]
 pub mod benching;
 pub mod conformance;
+pub mod cql;
 pub mod fuzzing;
 pub mod limits;
 pub mod sqlite;
 
 use async_trait::async_trait;
 
+pub use cql::{CqlConfig, CqlStore};
 pub use directory::{
     Customer, CustomerPage, CustomerQuery, Deployment, Directory, LoginSession, Secret, TokenHash, UserPage, UserQuery,
     UserRecord,
@@ -51,6 +57,7 @@ pub use log::{
     Amendment, Checkpoint, ConversationKey, CustomerRow, DeviceKey, DeviceRow, Edit, Expired, Item, ItemKey, ItemRow,
     KeyRow, LogBatch, LogReader, LogStore, MemberRow, Recall, SessionRow, StateRow, Version, VersionRow,
 };
+pub use measured::{Measured, Observe};
 pub use report::{BUCKET_MS, Metric, ReportStore, RollupBatch, RollupQuery, RollupRow};
 pub use sqlite::{SqliteConfig, SqliteStore};
 pub use stamp::{Stamp, Stored};

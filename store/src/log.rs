@@ -200,6 +200,14 @@ impl LogReader {
             Self::Search => "search",
         }
     }
+
+    /// Reads a name from the store.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Archiver, Self::Reporter, Self::Assigner, Self::Search]
+            .into_iter()
+            .find(|reader| reader.as_str() == text)
+    }
 }
 
 /// How far a reader's work is durable: the record named here and all before it.

@@ -3,6 +3,7 @@
 //! A blob is a version byte and msgpack. The types here are the store's own, so that the model can change while rows of
 //! two releases lie side by side; a blob of a version that is not known here is an error.
 
+mod checkpoint;
 mod content;
 mod conversation;
 mod dedup;
@@ -14,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::StoreError;
 
+pub(crate) use self::checkpoint::CheckpointBody;
 pub(crate) use self::conversation::{status_from, status_number};
 pub(crate) use event::{Body, event_blob};
 pub(crate) use ids::{role_from_text, text_id, user_from_text, user_kind};

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, crash, fuzz, instructions, layers, load, steps};
+use crate::{bench, crash, fuzz, instructions, layers, load, steps, up};
 
 /// Developer commands of Kefu.
 #[derive(Debug, Parser)]
@@ -27,11 +27,18 @@ enum Command {
     Bench(bench::Options),
     /// Count the instructions of the hot path under callgrind, and compare them with the recorded baseline.
     Instructions(instructions::Options),
+    /// Start a whole deployment on loopback and leave it running until Ctrl-C.
+    Up(up::Options),
     /// Try the fuzz targets, guided by coverage.
     Fuzz(fuzz::Options),
 }
 
 impl Cli {
+    /// Whether it has something to do when somebody asks it to stop.
+    pub fn stops_by_itself(&self) -> bool {
+        matches!(self.command, Command::Up(_))
+    }
+
     /// Does what was asked.
     pub async fn run(self) -> anyhow::Result<()> {
         match self.command {
@@ -41,6 +48,7 @@ impl Cli {
             Command::Layers => layers::check().await,
             Command::Bench(options) => bench::run(options).await,
             Command::Instructions(options) => instructions::run(options).await,
+            Command::Up(options) => up::run(options).await,
             Command::Fuzz(options) => fuzz::run(options).await,
         }
     }

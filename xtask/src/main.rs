@@ -1,7 +1,9 @@
 //! Developer commands: `cargo xtask --help`.
 
 mod bench;
+mod cassandra;
 mod cli;
+mod cluster;
 mod crash;
 mod fuzz;
 mod instructions;
@@ -11,7 +13,10 @@ mod nats_server;
 mod openapi;
 mod process;
 mod provision;
+mod s3;
+mod service;
 mod steps;
+mod up;
 mod workspace;
 
 use std::process::ExitCode;
@@ -21,9 +26,13 @@ use clap::Parser;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    let done = tokio::select! {
-        done = cli.run() => done,
-        signal = interrupted() => Err(anyhow::anyhow!("stopped by {signal}")),
+    let done = if cli.stops_by_itself() {
+        cli.run().await
+    } else {
+        tokio::select! {
+            done = cli.run() => done,
+            signal = interrupted() => Err(anyhow::anyhow!("stopped by {signal}")),
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -49,6 +49,12 @@ impl Running {
         Ok(())
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let group = self.group.context("a process without a number")?;
+        kill_process_group(group, signal).context("cannot signal a process")
+    }
+
     /// SIGTERM first, and SIGKILL for what is left after a while.
     fn stop(&mut self) {
         let Some(group) = self.group else { return };

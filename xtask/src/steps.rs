@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
-use crate::provision;
+use crate::provision::{self, Cassandra};
 
 /// Options of `test`.
 #[derive(Debug, Args)]
@@ -45,6 +45,7 @@ enum Step {
     E2eNats,
     Crash,
     CrashNats,
+    CrashCluster,
 }
 
 impl Step {
@@ -61,7 +62,7 @@ impl Step {
             Self::WebTest => "unit tests of the web workspace",
             Self::Clippy => "clippy finds nothing",
             Self::Build => "build the binary with its pages",
-            Self::Test => "all Rust tests, with a real nats-server",
+            Self::Test => "all Rust tests, with a real nats-server, valkey-server, Cassandra and S3 service",
             Self::Instructions => "the hot path executes as many instructions as recorded",
             Self::Foreign => "clients in Python and JavaScript, from the documents alone",
             Self::K6 => "load by k6, with thresholds",
@@ -70,6 +71,7 @@ impl Step {
             Self::E2eNats => "browser tests, over NATS",
             Self::Crash => "kill -9 under load, one machine",
             Self::CrashNats => "kill -9 under load, over NATS",
+            Self::CrashCluster => "processes killed and held, servers restarted under load, in a cluster",
         }
     }
 
@@ -78,7 +80,11 @@ impl Step {
     }
 
     fn needs_nats(self) -> bool {
-        matches!(self, Self::Test | Self::Foreign | Self::E2eNats | Self::CrashNats)
+        matches!(self, Self::Test | Self::Foreign | Self::E2eNats | Self::CrashNats | Self::CrashCluster)
+    }
+
+    fn needs_cassandra(self) -> bool {
+        matches!(self, Self::Test | Self::CrashCluster)
     }
 
     fn needs_chromium(self) -> bool {
@@ -90,6 +96,9 @@ impl Step {
 #[derive(Debug, Default)]
 struct Components {
     nats_server: Option<PathBuf>,
+    valkey_server: Option<PathBuf>,
+    cassandra: Option<Cassandra>,
+    weed: Option<PathBuf>,
     chromium: Option<PathBuf>,
 }
 
@@ -141,6 +150,16 @@ async fn provision(steps: &[Step]) -> Result<Components> {
         let binary = provision::nats_server().await?;
         println!("nats-server: {}", binary.display());
         components.nats_server = Some(binary);
+    }
+    if steps.contains(&Step::Test) {
+        let (valkey_server, weed) = (provision::valkey_server().await?, provision::weed().await?);
+        println!("valkey-server: {}\nSeaweedFS: {}", valkey_server.display(), weed.display());
+        (components.valkey_server, components.weed) = (Some(valkey_server), Some(weed));
+    }
+    if steps.iter().any(|step| step.needs_cassandra()) {
+        let cassandra = provision::cassandra().await?;
+        println!("Cassandra: {}", cassandra.lib.display());
+        components.cassandra = Some(cassandra);
     }
     if steps.iter().any(|step| step.needs_chromium()) {
         let browser = provision::chromium().await?;

@@ -1,9 +1,14 @@
 //! Logins of agents: opaque tokens, hashed at rest, cached in `live`, with an expiry that moves while they are used.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use kefu_live::CachedLogin;
+use kefu_live::limits::LOGIN_TTL;
 use kefu_model::{At, Name, Role, TenantId, User, UserId};
 use kefu_store::{LoginSession, TokenHash, UserRecord};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use super::token::{hash_token, new_token};
 use super::{Auth, AuthError, Caller, Credential};
@@ -11,6 +16,8 @@ use crate::clock;
 
 /// A used login is written at most this often, in milliseconds.
 const TOUCH_MS: u64 = 60_000;
+/// Pause before revoked logins are dropped from the cache again.
+const FORGET_AGAIN: Duration = Duration::from_secs(1);
 /// Longest description of a device, in bytes.
 const DEVICE_BYTES: usize = 256;
 
@@ -69,11 +76,20 @@ impl Auth {
         Ok(())
     }
 
-    /// The cache expires by itself, should this fail.
+    /// Drops revoked logins from the cache. Should that fail, it is tried again until they have expired there.
     async fn forget(&self, hashes: &[[u8; 32]]) {
-        if let Err(error) = self.live.invalidate_logins(hashes).await {
-            tracing::warn!(%error, "revoked logins could not be dropped from the cache; they expire there");
-        }
+        let Err(error) = self.live.invalidate_logins(hashes).await else { return };
+        tracing::warn!(%error, "revoked logins could not be dropped from the cache; it is tried again");
+        let (live, hashes) = (Arc::clone(&self.live), hashes.to_vec());
+        tokio::spawn(async move {
+            let until = Instant::now() + LOGIN_TTL;
+            while Instant::now() < until {
+                tokio::time::sleep(FORGET_AGAIN).await;
+                if live.invalidate_logins(&hashes).await.is_ok() {
+                    return;
+                }
+            }
+        });
     }
 
     /// Whose login a token is; using it moves its expiry.
@@ -159,7 +175,7 @@ impl Auth {
         };
         let Ok(value) = rmp_serde::to_vec(&value) else { return };
         let login = CachedLogin { tenant: caller.tenant.clone(), user: caller.user.clone(), value };
-        let _ = self.live.put_login(hash, login, kefu_live::limits::LOGIN_TTL).await;
+        let _ = self.live.put_login(hash, login, LOGIN_TTL).await;
     }
 }
 

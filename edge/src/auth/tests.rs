@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use kefu_model::{Name, Role, UserId};
 use serde_json::{Value, json};
@@ -153,4 +155,26 @@ async fn too_many_failures_lock_a_name_out_from_an_address() {
     assert!(attempts("kefu001", "10.0.0.2").locked_ms().await.is_none());
     attempts("kefu001", "10.0.0.1").succeeded().await;
     assert!(attempts("kefu001", "10.0.0.1").locked_ms().await.is_none());
+}
+
+#[tokio::test]
+async fn a_revoked_login_leaves_the_cache_once_live_is_back() {
+    let (edge, live) = TestEdge::with_faults(config());
+    let auth = &edge.services.auth;
+    let login = auth.log_in(&agent(&edge).await, false, "").await.unwrap();
+    let Credential::Login { hash, .. } = login.caller.credential else { panic!("not a login") };
+    let calls = crate::testing::failing(&live, &["invalidate_logins"]);
+    auth.log_out(hash).await.unwrap();
+    assert!(auth.authenticate(&login.token).await.is_ok(), "still cached");
+    let tries = || calls.lock().iter().filter(|call| **call == "invalidate_logins").count();
+    for _ in 0..2_000 {
+        if tries() > 1 {
+            live.heal();
+        }
+        if auth.authenticate(&login.token).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("still cached after {} tries", tries());
 }

@@ -1,4 +1,4 @@
-use kefu_live::EdgeId;
+use kefu_live::{EdgeId, Fault};
 use kefu_model::At;
 
 use super::*;
@@ -78,4 +78,28 @@ async fn who_is_here_contradicts_that_they_left() {
     let left = ["c1", "c2"].map(|id| UserId::new(id).unwrap());
     contradict(&edge.services, &tenant(), &left);
     assert_eq!(next(&mut edge).await, ("c1".into(), true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_left_in_a_memory_that_was_just_lost() {
+    let (mut edge, live) = TestEdge::with_faults(EdgeConfig { customer_linger_ms: 0, ..config() });
+    tokio::time::advance(limits::LEASE).await;
+    tokio::spawn(run(Arc::clone(&edge.services), CancellationToken::new()));
+    let visitor = edge.connect(customer("c1")).await;
+    assert_eq!(next(&mut edge).await, ("c1".into(), true));
+    live.forget();
+    visitor.ended();
+    tokio::time::sleep(limits::LEASE - Duration::from_secs(1)).await;
+    assert!(edge.notices.try_recv().is_err());
+    assert_eq!(next(&mut edge).await, ("c1".into(), false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_came_does_not_wait_for_look_ups_of_who_left() {
+    let (mut edge, live) = TestEdge::with_faults(EdgeConfig { customer_linger_ms: 0, ..config() });
+    live.set_plan(|method| (method == "online").then_some(Fault::Slow(Duration::from_secs(600))));
+    edge.services.customers.left(&tenant(), &customer("c1").user.id);
+    edge.services.customers.came(&tenant(), &customer("c2").user.id);
+    tokio::spawn(run(Arc::clone(&edge.services), CancellationToken::new()));
+    assert_eq!(next(&mut edge).await, ("c2".into(), true));
 }

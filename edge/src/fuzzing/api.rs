@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
+use axum::body::Bytes;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use kefu_live::Live;
@@ -13,6 +14,7 @@ use kefu_model::command::Answer;
 use kefu_model::{Command, Conversation, ConversationId, Name, Refusal, Role, TenantId};
 use kefu_nats::link::{AttachRequest, LinkStatus, OnAnswer};
 use kefu_nats::notice::Notice;
+use kefu_nats::transport::TransportError;
 use kefu_nats::view::{AllocationView, Snapshot};
 use kefu_store::Store;
 use serde_json::Value;
@@ -156,6 +158,14 @@ impl Upstream for Deaf {
 
     fn status(&self) -> LinkStatus {
         LinkStatus { connected: true, owned: 1, logs: 1, archive_lag_records: 0, trouble: None }
+    }
+
+    fn key(&self) -> &str {
+        "0123456789abcdef"
+    }
+
+    async fn relay(&self, _: &str, _: Bytes) -> Result<Bytes, TransportError> {
+        Err(TransportError::NoResponder { subject: "nobody".to_owned() })
     }
 }
 

@@ -132,19 +132,16 @@ async fn limit(
     per_minute: u32,
 ) -> Result<(), Problem> {
     let key = RateKey { tenant: tenant.clone(), limit: what, subject };
-    match services.live.check_rate(&key, Quota::per_minute(per_minute), 1).await {
-        Ok(RateDecision::Allowed { remaining, reset }) => {
+    match services.limiter.take(&*services.live, key, Quota::per_minute(per_minute)).await {
+        Some(RateDecision::Allowed { remaining, reset }) => {
             note_limit(per_minute, remaining, reset);
             Ok(())
         }
-        Ok(RateDecision::Limited { retry_after }) => {
+        Some(RateDecision::Limited { retry_after }) => {
             note_limit(per_minute, 0, retry_after);
             let ms = retry_after.max(Duration::from_millis(1)).as_millis();
             Err(Problem::of(Code::TooManyRequests).retry_after_ms(u64::try_from(ms).unwrap_or(u64::MAX)))
         }
-        Err(error) => {
-            tracing::warn!(%error, limit = what, "a rate limit could not be checked");
-            Ok(())
-        }
+        None => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 //! The hub remembers what it told each of them, so that news that is none reaches nobody. Who begins to follow is told
 //! what a look-up finds. A notice that comes while somebody looks is newer than what is found.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use kefu_model::{ConversationId, ConversationKind, TenantId, User, UserId, UserKind};
@@ -76,6 +77,19 @@ impl Hub {
     /// Takes the questions that wait.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut *self.asked.lock())
+    }
+
+    /// Puts questions back that have no answer yet, as far as there is room. One that was asked again meanwhile is asked
+    /// once.
+    pub(crate) fn unanswered(&self, questions: Vec<Asked>) {
+        if questions.is_empty() {
+            return;
+        }
+        let mut asked = self.asked.lock();
+        let mut newer: HashSet<_> = asked.iter().map(|asked| (asked.tenant.clone(), asked.conversation)).collect();
+        let room = QUESTIONS.saturating_sub(asked.len());
+        let older = questions.into_iter().rev().filter(|old| newer.insert((old.tenant.clone(), old.conversation)));
+        asked.extend(older.take(room));
     }
 
     /// The answer to a question.

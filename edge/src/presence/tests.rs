@@ -1,13 +1,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kefu_live::{Faulty, Live};
 use kefu_model::Role;
 use kefu_model::allocation::AllocationCommand;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::EdgeConfig;
-use crate::testing::{TestEdge, agent, config, tenant};
+use crate::testing::{TestEdge, agent, config, failing, tenant};
 
 /// What allocation was told last.
 fn told(edge: &TestEdge) -> Option<(Option<AgentStatus>, Option<bool>)> {
@@ -77,4 +78,79 @@ async fn a_heartbeat_keeps_an_agent_without_a_socket() {
     until(&edge, (Some(AgentStatus::Online), Some(true))).await;
     until(&edge, (None, Some(false))).await;
     assert!(crate::clock::steady_ms() >= until_ms);
+}
+
+/// The same with a `live` that fails as the test likes, and leases of that length.
+fn keeping_with_faults(presence_ttl_ms: u64) -> (TestEdge, Arc<Faulty>, CancellationToken) {
+    let config = EdgeConfig { presence_linger_ms: 10, presence_ttl_ms, ..config() };
+    let (edge, live) = TestEdge::with_faults(config);
+    let stop = CancellationToken::new();
+    tokio::spawn(run(Arc::clone(&edge.services), stop.clone()));
+    (edge, live, stop)
+}
+
+async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    for _ in 0..1_600 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("not so: {what}");
+}
+
+#[tokio::test]
+async fn allocation_is_told_while_live_is_away_and_the_lease_is_made_later() {
+    let (edge, live, _stop) = keeping_with_faults(30_000);
+    let calls = failing(&live, &["renew_presence"]);
+    let caller = agent("a1", Role::Agent);
+    let _desk = edge.connect(caller.clone()).await;
+    until(&edge, (Some(AgentStatus::Online), Some(true))).await;
+    eventually("the lease is tried again", async || calls.lock().len() > 1).await;
+    live.heal();
+    let here = async || live.presence(&tenant(), std::slice::from_ref(&caller.user.id)).await.unwrap()[0].is_some();
+    eventually("there is a lease", here).await;
+    assert_eq!(edge.upstream.allocations.lock().len(), 1, "told once");
+}
+
+#[tokio::test]
+async fn nobody_is_gone_while_it_cannot_be_looked_up() {
+    let (edge, live, _stop) = keeping_with_faults(100);
+    let desk = edge.connect(agent("a1", Role::Agent)).await;
+    until(&edge, (Some(AgentStatus::Online), Some(true))).await;
+    let calls = failing(&live, &["presence"]);
+    desk.ended();
+    let tries = async || calls.lock().iter().filter(|call| **call == "presence").count() > 1;
+    eventually("it is looked up again", tries).await;
+    assert_eq!(told(&edge), Some((Some(AgentStatus::Online), Some(true))));
+    live.heal();
+    until(&edge, (None, Some(false))).await;
+}
+
+#[tokio::test]
+async fn nobody_is_gone_in_a_memory_that_was_just_lost() {
+    let (edge, live, _stop) = keeping_with_faults(600_000);
+    let desk = edge.connect(agent("a1", Role::Agent)).await;
+    until(&edge, (Some(AgentStatus::Online), Some(true))).await;
+    live.forget();
+    let calls = failing(&live, &[]);
+    desk.ended();
+    let tries = async || calls.lock().iter().filter(|call| **call == "presence").count() > 1;
+    eventually("it is looked up again", tries).await;
+    assert_eq!(told(&edge), Some((Some(AgentStatus::Online), Some(true))));
+}
+
+#[tokio::test]
+async fn agents_whose_leases_failed_wait_before_the_next_try() {
+    let (edge, live, _stop) = keeping_with_faults(30_000);
+    let calls = failing(&live, &["renew_presence"]);
+    let _desk = edge.connect(agent("a1", Role::Agent)).await;
+    eventually("the lease is tried", async || !calls.lock().is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    edge.services.presence.changed.notify_one();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(calls.lock().len(), 1);
+    // What the agent wants next does not wait.
+    edge.services.presence.set_status(&agent("a1", Role::Agent), AgentStatus::Away, None);
+    until(&edge, (Some(AgentStatus::Away), Some(true))).await;
 }

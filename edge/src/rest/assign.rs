@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use kefu_live::LiveError;
 use kefu_model::allocation::{AllocationAnswer, AllocationCommand};
 use kefu_model::conversation::SessionStatus;
-use kefu_model::{Conversation, ConversationId, Refusal, User, UserId};
+use kefu_model::{Conversation, ConversationId, Refusal, TenantId, User, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -173,8 +174,10 @@ pub(crate) async fn cleanup(
     let held = |view: kefu_nats::view::AllocationView, of: &BTreeSet<UserId>| {
         view.held.iter().filter(|held| held.active && of.contains(&held.agent)).count() as u64
     };
-    let gone: BTreeSet<UserId> = lapsed.into_iter().map(|lapsed| lapsed.agent).collect();
-    let before = held(services.upstream.allocation_view(&access.tenant).await?, &gone);
+    let lapsed: Vec<UserId> = lapsed.into_iter().map(|lapsed| lapsed.agent).collect();
+    let view = services.upstream.allocation_view(&access.tenant).await?;
+    let gone = without_lease(&services, &access.tenant, lapsed).await?;
+    let before = held(view, &gone);
     for agent in &gone {
         let command = AllocationCommand::Agent {
             agent: agent.clone(),
@@ -189,4 +192,18 @@ pub(crate) async fn cleanup(
     let after = held(services.upstream.allocation_view(&access.tenant).await?, &gone);
     let expired = gone.iter().map(|agent| agent.as_str().to_owned()).collect();
     Ok(Json(CleanupAnswer { expired, requeued: before.saturating_sub(after) }))
+}
+
+/// Those who have no lease now: some may have come back since they were listed.
+async fn without_lease(
+    services: &Services,
+    tenant: &TenantId,
+    agents: Vec<UserId>,
+) -> Result<BTreeSet<UserId>, LiveError> {
+    let mut gone = BTreeSet::new();
+    for some in agents.chunks(kefu_live::limits::KEYS) {
+        let found = services.live.presence(tenant, some).await?;
+        gone.extend(some.iter().zip(found).filter(|(_, found)| found.is_none()).map(|(agent, _)| agent.clone()));
+    }
+    Ok(gone)
 }

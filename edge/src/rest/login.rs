@@ -77,7 +77,8 @@ pub(crate) async fn login(
     let LoggedIn { token, expires_at, caller } = services.auth.log_in(&user, request.remember, device).await?;
     let status = services.status_of(&caller).await;
     // A login alone is no presence: a connection, a heartbeat or a status is.
-    let user = agent_info(&user, Some(status), services.presence.status(&caller.tenant, &caller.user.id).is_some());
+    let online = services.presence.status(&caller.tenant, &caller.user.id).is_some();
+    let user = agent_info(&user, Some(status), Some(online));
     Ok(Json(LoginAnswer { session_token: token, expires_at: expires_at.into(), user }))
 }
 

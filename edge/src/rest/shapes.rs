@@ -107,10 +107,13 @@ pub(crate) struct UserInfo {
     pub(crate) role: Option<Role>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) capacity: Option<u16>,
+    /// An agent's; absent while nobody knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<AgentStatus>,
     pub(crate) disabled: bool,
-    pub(crate) online: bool,
+    /// Absent while nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) online: Option<bool>,
 }
 
 /// A customer in a list.

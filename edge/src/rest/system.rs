@@ -1,6 +1,7 @@
 //! The system: what it is, how it is, who is here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -15,6 +16,8 @@ use crate::http::{Access, Agents, Overseers, Problem, ProblemBody, Public};
 use crate::presence::from_live;
 use crate::services::Services;
 
+/// How long `live` may take to answer a check: less than a probe waits.
+const LIVE_WITHIN: Duration = Duration::from_millis(500);
 /// Online agents that are listed.
 const LISTED: usize = kefu_live::limits::PAGE_ITEMS;
 
@@ -57,6 +60,8 @@ pub(crate) struct Check {
     /// `edge`, `link`, `log`, `owners`, `store` or `live`.
     name: &'static str,
     ok: bool,
+    /// Whether clients should go elsewhere while it is not ok.
+    needed: bool,
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
@@ -65,9 +70,17 @@ pub(crate) struct Check {
 /// How it is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
-    /// `ok` or `degraded`.
+    /// `ok` or `degraded`: then something is not ok, needed or not.
     status: &'static str,
     checks: Vec<Check>,
+}
+
+impl Health {
+    /// 200 while all is ok that is needed.
+    fn status_code(&self) -> StatusCode {
+        let ready = self.checks.iter().all(|check| check.ok || !check.needed);
+        if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+    }
 }
 
 /// How this edge and what it needs are.
@@ -75,8 +88,7 @@ pub(crate) struct Health {
     responses((status = 200, body = Health), (status = 503, body = Health)))]
 pub(crate) async fn health(State(services): State<Arc<Services>>, _: Public) -> (StatusCode, Json<Health>) {
     let health = look(&services).await;
-    let status = if health.status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(health))
+    (health.status_code(), Json(health))
 }
 
 /// `/livez`: the process runs.
@@ -91,13 +103,12 @@ pub(crate) async fn readyz(State(services): State<Arc<Services>>) -> (StatusCode
         Some(detail) => format!("{}: {detail}\n", check.name),
         None => format!("{}: ok\n", check.name),
     });
-    let status = if health.status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, lines.collect())
+    (health.status_code(), lines.collect())
 }
 
 async fn look(services: &Services) -> Health {
     let link = services.upstream.status();
-    let (store, live) = tokio::join!(services.store.ping(), services.live.incarnation());
+    let (store, live) = tokio::join!(services.store.ping(), look_at_live(services));
     let unowned = link.logs.saturating_sub(link.owned);
     let checks = vec![
         check("edge", (!services.is_draining()).then_some(()).ok_or("is stopping")),
@@ -105,15 +116,24 @@ async fn look(services: &Services) -> Health {
         check("log", link.trouble.map_or(Ok(()), Err)),
         check("owners", (unowned == 0).then_some(()).ok_or(format!("{unowned} of {} logs without owner", link.logs))),
         check("store", store),
-        check("live", live.map(drop)),
+        // Logins come from the store, limits are open, messages need none of it: elsewhere it is no better.
+        Check { needed: false, ..check("live", live) },
     ];
     let status = if checks.iter().all(|check| check.ok) { "ok" } else { "degraded" };
     Health { status, checks }
 }
 
+async fn look_at_live(services: &Services) -> Result<(), String> {
+    match tokio::time::timeout(LIVE_WITHIN, services.live.incarnation()).await {
+        Ok(answer) => answer.map(drop).map_err(|error| error.to_string()),
+        Err(_) => Err("no answer in time".to_owned()),
+    }
+}
+
+/// A check of something that is needed.
 fn check(name: &'static str, result: Result<(), impl ToString>) -> Check {
     let detail = result.err().map(|error| error.to_string());
-    Check { name, ok: detail.is_none(), detail }
+    Check { name, ok: detail.is_none(), needed: true, detail }
 }
 
 /// `/metrics`, for Prometheus.

@@ -9,6 +9,7 @@ use crate::directory::{NewAgent, PasswordRule, create_agent};
 use crate::testing::{TestEdge, config, tenant};
 
 mod history;
+mod live_away;
 
 /// Calls that need no credential, on purpose.
 const PUBLIC: &[&str] = &["POST /api/kehu/session", "POST /api/kefu/login", "GET /api/system/health"];

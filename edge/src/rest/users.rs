@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use kefu_live::Presence;
 use kefu_model::allocation::AgentStatus as ModelStatus;
 use kefu_model::{At, Conversation, Refusal, Role as ModelRole, TenantId, User, UserId};
 use kefu_store::{CustomerQuery, UserQuery, UserRecord};
@@ -56,7 +57,7 @@ pub(crate) async fn create(
     };
     let passwords = &services.auth.passwords;
     let user = create_with(&services.store, passwords, agent, &request.password, PasswordRule::Checked).await?;
-    Ok((StatusCode::CREATED, Json(agent_info(&user, Some(ModelStatus::Offline), false))))
+    Ok((StatusCode::CREATED, Json(agent_info(&user, Some(ModelStatus::Offline), Some(false)))))
 }
 
 /// Which users.
@@ -109,12 +110,10 @@ pub(crate) async fn users(
     };
     let found = services.store.users(&access.tenant, &query).await?;
     let ids: Vec<UserId> = found.users.iter().map(|user| user.id.clone()).collect();
-    let presence = services.live.presence(&access.tenant, &ids).await.unwrap_or_default();
-    let mut presence = presence.into_iter();
-    let items = found.users.iter().map(|user| {
-        let here = presence.next().flatten();
-        let status = here.as_ref().map_or(ModelStatus::Offline, |here| from_live(here.status));
-        agent_info(user, Some(status), here.is_some())
+    let presence = services.live.presence(&access.tenant, &ids).await.ok();
+    let items = found.users.iter().enumerate().map(|(index, user)| {
+        let here = presence.as_ref().map(|presence| presence.get(index).and_then(Option::as_ref));
+        agent_with_presence(user, here)
     });
     Ok(Json(List { items: items.collect(), total: Some(found.total), next: found.next }))
 }
@@ -135,9 +134,9 @@ async fn customers(
     let query = CustomerQuery { cursor, skip: page.skip, limit: page.limit };
     let found = services.store.customers(&access.tenant, &query).await?;
     let users: Vec<User> = found.customers.iter().map(|customer| User::customer(customer.id.clone())).collect();
-    let online = services.live.online(&access.tenant, &users).await.unwrap_or_default();
+    let online = services.live.online(&access.tenant, &users).await.ok();
     let items = found.customers.iter().enumerate().map(|(index, customer)| UserInfo {
-        online: online.get(index).copied().unwrap_or_default(),
+        online: online.as_ref().and_then(|online| online.get(index).copied()),
         ..unnamed_customer(&customer.id, customer.name.as_ref().map(ToString::to_string))
     });
     let next = found.next.map(|(at, id)| format!("{}.{id}", at.0));
@@ -177,10 +176,14 @@ pub(crate) async fn user(
 }
 
 async fn with_presence(services: &Services, user: &UserRecord) -> UserInfo {
-    let found = services.live.presence(&user.tenant, std::slice::from_ref(&user.id)).await.unwrap_or_default();
-    let here = found.into_iter().next().flatten();
-    let status = here.as_ref().map_or(ModelStatus::Offline, |here| from_live(here.status));
-    agent_info(user, Some(status), here.is_some())
+    let found = services.live.presence(&user.tenant, std::slice::from_ref(&user.id)).await.ok();
+    agent_with_presence(user, found.as_ref().map(|found| found.first().and_then(Option::as_ref)))
+}
+
+/// An agent with what is known of their presence, if anything is.
+fn agent_with_presence(user: &UserRecord, known: Option<Option<&Presence>>) -> UserInfo {
+    let status = known.map(|here| here.map_or(ModelStatus::Offline, |here| from_live(here.status)));
+    agent_info(user, status, known.map(|here| here.is_some()))
 }
 
 /// A change of an agent.
@@ -280,7 +283,7 @@ pub(crate) async fn password(
 }
 
 /// An agent as the API shows them.
-pub(super) fn agent_info(user: &UserRecord, status: Option<ModelStatus>, online: bool) -> UserInfo {
+pub(super) fn agent_info(user: &UserRecord, status: Option<ModelStatus>, online: Option<bool>) -> UserInfo {
     UserInfo {
         id: user.id.as_str().to_owned(),
         r#type: UserType::Kefu,
@@ -308,8 +311,8 @@ pub(super) async fn customer_info(
         return Err(Problem::of(Code::NoUser));
     }
     let name = archived.and_then(|customer| customer.name).or_else(|| member.and_then(|member| member.name.clone()));
-    let online = services.live.online(tenant, std::slice::from_ref(&user)).await.unwrap_or_default();
-    let online = online.first().copied().unwrap_or_default();
+    let online = services.live.online(tenant, std::slice::from_ref(&user)).await.ok();
+    let online = online.and_then(|online| online.first().copied());
     Ok(UserInfo { online, ..unnamed_customer(id, name.map(|name| name.to_string())) })
 }
 
@@ -323,6 +326,6 @@ fn unnamed_customer(id: &UserId, name: Option<String>) -> UserInfo {
         capacity: None,
         status: None,
         disabled: false,
-        online: false,
+        online: None,
     }
 }

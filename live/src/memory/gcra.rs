@@ -32,10 +32,10 @@ impl Rates {
         let mut table = self.shards[shard].lock();
         let full_at = table.get(key, now).copied().unwrap_or(0);
         let now_ns = now.saturating_duration_since(self.origin).as_nanos();
-        let (decision, full_at) = decide(full_at, now_ns, quota, cost);
-        if decision.is_allowed() {
-            let expiry = self.origin + nanos(full_at);
-            table.put(key, full_at, expiry, now);
+        let (decision, next) = decide(full_at, now_ns, quota, cost);
+        if next != full_at {
+            let expiry = self.origin + nanos(next);
+            table.put(key, next, expiry, now);
         }
         decision
     }
@@ -45,11 +45,13 @@ impl Rates {
 fn decide(full_at: u128, now: u128, quota: Quota, cost: u32) -> (RateDecision, u128) {
     let interval = quota.interval_ns();
     let size = interval * u128::from(quota.burst.max(1));
-    let next = full_at.max(now) + interval * u128::from(cost);
+    // Never emptier than empty, though the quota was larger before.
+    let from = full_at.max(now).min(now + size);
+    let next = from + interval * u128::from(cost);
     if next > now + size {
         // More than the whole bucket never fits; it is told the time of a full one.
         let wait = (next - size).saturating_sub(now).min(size.max(1));
-        return (RateDecision::Limited { retry_after: nanos(wait) }, full_at);
+        return (RateDecision::Limited { retry_after: nanos(wait) }, full_at.min(now + size));
     }
     let left = (now + size - next) / interval.max(1);
     let remaining = u32::try_from(left).unwrap_or(u32::MAX).min(quota.burst.max(1));

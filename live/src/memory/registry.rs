@@ -9,7 +9,7 @@ use kefu_model::{TenantId, User, UserKind};
 use tokio::time::Instant;
 
 use crate::error::LiveError;
-use crate::limits::{CONNECTIONS, EDGES, LEASE_TTL, TEXT_BYTES};
+use crate::limits::{CONNECTIONS, EDGES, LEASE_TTL};
 use crate::registry::{Connection, ConnectionCounts, ConnectionPage, EdgeId, EdgeLease};
 
 #[derive(Debug, Default)]
@@ -29,12 +29,12 @@ pub(super) struct Registry {
 
 impl Registry {
     pub(super) fn register(&mut self, connection: Connection, now: Instant) -> Result<(), LiveError> {
-        check_texts(&connection)?;
+        connection.check()?;
         self.sweep(now);
-        self.unregister(&connection.tenant, &connection.id);
         if !self.edges.contains_key(&connection.edge) {
             return Err(LiveError::UnknownEdge);
         }
+        self.unregister(&connection.tenant, &connection.id);
         if self.count >= CONNECTIONS {
             return Err(LiveError::Full { what: "connections", limit: CONNECTIONS });
         }
@@ -144,11 +144,4 @@ impl Registry {
         let agents = tenant.by_user.keys().filter(|user| user.kind == UserKind::Agent).count();
         ConnectionCounts { connections: tenant.by_id.len(), agents, customers: tenant.by_user.len() - agents }
     }
-}
-
-fn check_texts(connection: &Connection) -> Result<(), LiveError> {
-    let required = [connection.id.as_str(), connection.edge.as_str(), &connection.device, &connection.transport];
-    let optional = [connection.client.as_deref(), connection.address.as_deref()];
-    let longest = required.into_iter().chain(optional.into_iter().flatten()).map(str::len).max().unwrap_or(0);
-    LiveError::check("bytes of a connection's text", longest, TEXT_BYTES)
 }

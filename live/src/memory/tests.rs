@@ -10,4 +10,4 @@ macro_rules! conforms {
     };
 }
 
-conforms! { presence registry rates lockouts logins incarnation }
+conforms! { presence registry edges crowds rates lockouts logins incarnation }

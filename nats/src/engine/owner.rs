@@ -307,6 +307,12 @@ impl<D: Domain> Owner<D> {
             || self.tail.bytes() >= self.limits.tail_max_bytes
     }
 
+    /// Commands that wait for a decision, or for their record to be sent.
+    #[must_use]
+    pub fn waiting_commands(&self) -> usize {
+        self.intake.waiting() + self.pipeline.waiting()
+    }
+
     /// Whether everything decided is known to count.
     #[must_use]
     pub fn is_idle(&self) -> bool {

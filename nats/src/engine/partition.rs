@@ -1,7 +1,7 @@
 //! Drives one owner on a broker: reads the log and IN, appends, loads, ticks.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backfill::backfill;
 use super::domain::{Domain, Row, Want};
+use super::metrics::OwnerMetrics;
 use super::owner::{Counted, Effect, Limits, Lost, Owner, Route};
 use super::reader::{ReadError, last_time, verify};
 use crate::broker::{Broker, LogName, subject};
@@ -95,6 +96,8 @@ pub struct PartitionStatus {
     pub position: u64,
     /// The archiver's checkpoint.
     pub archived: u64,
+    /// Commands that wait for a decision.
+    pub waiting: u64,
     /// Delivery numbers per edge.
     pub numbers: Vec<(String, u64)>,
 }
@@ -166,6 +169,9 @@ struct Partition<D: Domain, H: Host<D>> {
     queued_loads: Vec<(D::Id, Want<D::Extra>)>,
     own: Option<mpsc::Receiver<(Route, D::Command)>>,
     status: Arc<Mutex<PartitionStatus>>,
+    metrics: OwnerMetrics,
+    /// Of those that the owner read, the ones that were counted.
+    void_records: u64,
     ticks: u32,
 }
 
@@ -181,37 +187,45 @@ enum Input<D: Domain> {
     Stop,
 }
 
+/// Which log is owned, by whom and how.
+pub struct Ownership {
+    /// The broker.
+    pub broker: Broker,
+    /// The log.
+    pub log: LogName,
+    /// The worker's name.
+    pub worker: String,
+    /// The owner's limits.
+    pub limits: Limits,
+    /// How it stands is written here.
+    pub status: Arc<Mutex<PartitionStatus>>,
+    /// What is counted.
+    pub metrics: OwnerMetrics,
+}
+
 /// Claims a log and owns it until it is lost or `shutdown` asks to hand over.
 ///
 /// # Errors
 /// Why ownership ended; `Ok` after a hand-over that was asked for.
-#[expect(clippy::too_many_arguments, reason = "one call, whose arguments have nothing else in common")]
 pub async fn run_partition<D: Domain, H: Host<D>>(
-    broker: Broker,
-    log: LogName,
+    ownership: Ownership,
     domain: Arc<D>,
     host: H,
-    limits: Limits,
-    worker: &str,
-    status: Arc<Mutex<PartitionStatus>>,
     shutdown: CancellationToken,
 ) -> Result<(), PartitionError> {
-    let mut partition = Partition::open(broker, log, domain, host, limits, worker, status).await?;
-    let result = partition.run(&shutdown).await;
-    *partition.status.lock() = PartitionStatus::default();
+    let (status, metrics, log) = (ownership.status.clone(), ownership.metrics.clone(), ownership.log);
+    let result = match Partition::open(ownership, domain, host).await {
+        Ok(mut partition) => partition.run(&shutdown).await,
+        Err(error) => Err(error),
+    };
+    *status.lock() = PartitionStatus::default();
+    metrics.ended(log, &result);
     result
 }
 
 impl<D: Domain, H: Host<D>> Partition<D, H> {
-    async fn open(
-        broker: Broker,
-        log: LogName,
-        domain: Arc<D>,
-        mut host: H,
-        limits: Limits,
-        worker: &str,
-        status: Arc<Mutex<PartitionStatus>>,
-    ) -> Result<Self, PartitionError> {
+    async fn open(ownership: Ownership, domain: Arc<D>, mut host: H) -> Result<Self, PartitionError> {
+        let Ownership { broker, log, worker, limits, status, metrics } = ownership;
         let start = host.start().await.map_err(|source| PartitionError::Start { log, source })?;
         verify(&broker, log, start.log_id, start.cursor).await?;
         let failed = |source| PartitionError::Transport { log, source };
@@ -223,7 +237,8 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         let own = host.take_inbox();
         let last_at = last_time(&broker, log, &*domain, start.cursor.position).await?;
         let tail = backfill(&broker, log, &*domain, start.cursor, limits.tail_bytes / BACKFILL_SHARE).await?;
-        let owner = Owner::claim(domain.clone(), limits, worker, rand::random(), start.cursor, last_at).with_tail(tail);
+        let owner =
+            Owner::claim(domain.clone(), limits, &worker, rand::random(), start.cursor, last_at).with_tail(tail);
         Ok(Self {
             broker,
             log,
@@ -241,6 +256,8 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
             queued_loads: Vec::new(),
             own,
             status,
+            metrics,
+            void_records: 0,
             ticks: 0,
         })
     }
@@ -412,6 +429,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
                     Effect::Load { id, want } => self.load(id, want),
                     Effect::Owning { generation, in_position } => {
                         tracing::info!(log = %self.log, generation, "owning");
+                        self.metrics.claimed();
                         self.open_in(in_position).await?;
                         self.host.owning(generation).await;
                     }
@@ -423,8 +441,13 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
     }
 
     async fn append(&mut self, ordinal: u64, payload: bytes::Bytes) {
+        let (began, metrics) = (Instant::now(), self.metrics.clone());
         match self.broker.transport().append(&self.log.log_stream(), payload, None).await {
-            Ok(ticket) => self.appends.push(Box::pin(async move { (ordinal, ticket.await) })),
+            Ok(ticket) => self.appends.push(Box::pin(async move {
+                let result = ticket.await;
+                metrics.appended(began.elapsed());
+                (ordinal, result)
+            })),
             Err(error) => self.appends.push(Box::pin(async move { (ordinal, Err(error)) })),
         }
     }
@@ -449,7 +472,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         }
     }
 
-    fn publish_status(&self, ticked: bool) {
+    fn publish_status(&mut self, ticked: bool) {
         let cursor = self.owner.cursor();
         let mut status = self.status.lock();
         status.generation = self.owner.generation().unwrap_or(0);
@@ -457,7 +480,11 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         status.position = cursor.position;
         status.archived = self.owner.checkpoint();
         if ticked && status.generation > 0 {
+            status.waiting = self.owner.waiting_commands() as u64;
             status.numbers = self.host.numbers();
+            let void_records = self.owner.void_records();
+            self.metrics.stands(self.log, &status, void_records - self.void_records);
+            self.void_records = void_records;
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Reading a log as everyone but its owner does: the records that count, in order.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use kefu_model::reader::{LogCursor, Standing};
 use kefu_model::{At, Outcome};
@@ -70,6 +72,33 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// Whether the broker is only away, so that trying again may help.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Transport { source, .. } if source.is_retryable() || source.is_ambiguous())
+    }
+}
+
+/// Pause before a broker that is away is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// Calls the broker until it is there.
+async fn while_away<T, F>(log: LogName, mut call: impl FnMut() -> F) -> Result<T, ReadError>
+where
+    F: Future<Output = Result<T, ReadError>>,
+{
+    loop {
+        match call().await {
+            Err(error) if error.is_retryable() => {
+                tracing::warn!(%log, error = &error as &dyn std::error::Error, "the log is away; it is tried again");
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+            result => return result,
+        }
+    }
+}
+
 /// Reads a log.
 pub struct LogReader {
     log: LogName,
@@ -80,11 +109,21 @@ pub struct LogReader {
 }
 
 impl LogReader {
-    /// Reads on behind a checkpoint, after finding that very record there. Without a checkpoint it reads from the start.
+    /// Reads on behind a checkpoint, after finding that very record there. Without a checkpoint it reads from the start. It
+    /// waits for a broker that is away.
     ///
     /// # Errors
     /// [`ReadError::NotOurs`] when the checkpoint is of another log.
     pub async fn open(
+        broker: &Broker,
+        log: LogName,
+        log_id: Option<[u8; 16]>,
+        cursor: LogCursor,
+    ) -> Result<Self, ReadError> {
+        while_away(log, || Self::try_open(broker, log, log_id, cursor)).await
+    }
+
+    async fn try_open(
         broker: &Broker,
         log: LogName,
         log_id: Option<[u8; 16]>,
@@ -96,12 +135,16 @@ impl LogReader {
         Ok(Self { log, cursor, reader, gathered: Window::default() })
     }
 
-    /// Reads on behind a record that counts, of which only the position is known. Position 0 is the start.
+    /// Reads on behind a record that counts, of which only the position is known. Position 0 is the start. It waits for a
+    /// broker that is away.
     ///
     /// # Errors
     /// [`ReadError::NotOurs`] when nothing stands there.
     pub async fn resume(broker: &Broker, log: LogName, position: u64) -> Result<Self, ReadError> {
-        let cursor = if position == 0 { LogCursor::default() } else { cursor_at(broker, log, position).await? };
+        let cursor = match position {
+            0 => LogCursor::default(),
+            _ => while_away(log, || cursor_at(broker, log, position)).await?,
+        };
         Self::open(broker, log, None, cursor).await
     }
 

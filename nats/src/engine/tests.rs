@@ -10,6 +10,7 @@ mod clients;
 mod domain;
 mod reader;
 mod scenarios;
+mod share;
 mod shelf;
 mod world;
 

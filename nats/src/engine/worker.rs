@@ -1,8 +1,7 @@
-//! Which partitions a process owns: rendezvous hashing over the workers heard from lately. Ownership is a hint; the log
-//! decides whose records count.
+//! Which partitions a process owns: its share among the workers heard from lately. Ownership is a hint; the log decides whose
+//! records count.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,24 +10,22 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::domain::Domain;
+use super::members::{Members, WORKER_SILENCE};
+use super::metrics::OwnerMetrics;
 use super::owner::{Limits, Lost};
-use super::partition::{Host, PartitionError, PartitionStatus, run_partition};
-use crate::broker::{Broker, LogKind, LogName, subject};
-use crate::payload::{self, HeartbeatWire, OwnedWire};
-use crate::transport::{CoreEvent, TransportError};
+use super::partition::{Host, Ownership, PartitionError, PartitionStatus, run_partition};
+use crate::broker::{Broker, LogKind, LogName};
+use crate::payload::OwnedWire;
+use crate::transport::TransportError;
 
-/// How often a worker says that it is alive.
-pub const HEARTBEAT_EVERY: Duration = Duration::from_millis(500);
 /// How often a worker looks whether what it owns has changed, which it says at once.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
-/// A worker not heard of for this long is taken for gone.
-pub const WORKER_SILENCE: Duration = Duration::from_secs(2);
 /// Waits between two claims of a log that keep failing.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
 /// How a worker takes part.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct WorkerSettings {
     /// This process's name among workers, another one each time it starts.
     pub worker: String,
@@ -38,6 +35,8 @@ pub struct WorkerSettings {
     pub settle: Duration,
     /// Limits of each owner.
     pub limits: Limits,
+    /// What is counted.
+    pub metrics: OwnerMetrics,
 }
 
 /// Why a worker ended before it was asked to.
@@ -54,12 +53,6 @@ pub enum WorkerError {
     Panicked(#[from] tokio::task::JoinError),
 }
 
-#[derive(Debug)]
-struct Peer {
-    heard_at: Instant,
-    owned: HashMap<LogName, u64>,
-}
-
 struct Running {
     stop: CancellationToken,
     status: Arc<Mutex<PartitionStatus>>,
@@ -74,10 +67,9 @@ struct Backoff {
 struct Worker {
     settings: WorkerSettings,
     broker: Broker,
-    peers: HashMap<String, Peer>,
+    members: Members,
     running: HashMap<LogName, Running>,
     backoff: HashMap<LogName, Backoff>,
-    beat_at: Option<Instant>,
     said: Vec<(LogName, u64)>,
 }
 
@@ -99,36 +91,32 @@ where
     H: Host<D>,
     F: Fn(LogName) -> H + Send + Sync,
 {
-    let mut heartbeats = broker.transport().subscribe(subject::HEARTBEAT).await?;
-    let settled_at = Instant::now() + settings.settle;
-    let mut worker = Worker {
-        settings,
-        broker,
-        peers: HashMap::new(),
-        running: HashMap::new(),
-        backoff: HashMap::new(),
-        beat_at: None,
-        said: Vec::new(),
-    };
+    let name = settings.worker.clone();
+    let members = Members::join(broker.clone(), name, settings.kind.as_str(), settings.settle).await?;
+    let (running, backoff) = (HashMap::new(), HashMap::new());
+    let mut worker = Worker { settings, broker, members, running, backoff, said: Vec::new() };
     let mut tasks: JoinSet<Ended> = JoinSet::new();
     let mut ticker = tokio::time::interval(LOOK_EVERY);
     loop {
-        if Instant::now() >= settled_at {
-            for log in worker.to_start() {
-                let stop = CancellationToken::new();
-                let status = Arc::new(Mutex::new(PartitionStatus::default()));
-                worker.running.insert(log, Running { stop: stop.clone(), status: status.clone() });
-                let (broker, domain, host) = (worker.broker.clone(), domain.clone(), make_host(log));
-                let (limits, name) = (worker.settings.limits, worker.settings.worker.clone());
-                tasks.spawn(async move {
-                    (log, run_partition(broker, log, domain, host, limits, &name, status, stop).await)
-                });
-            }
+        for log in worker.to_start() {
+            let stop = CancellationToken::new();
+            let status = Arc::new(Mutex::new(PartitionStatus::default()));
+            worker.running.insert(log, Running { stop: stop.clone(), status: status.clone() });
+            let ownership = Ownership {
+                broker: worker.broker.clone(),
+                log,
+                worker: worker.settings.worker.clone(),
+                limits: worker.settings.limits,
+                status,
+                metrics: worker.settings.metrics.clone(),
+            };
+            let (domain, host) = (domain.clone(), make_host(log));
+            tasks.spawn(async move { (log, run_partition(ownership, domain, host, stop).await) });
         }
         tokio::select! {
             () = shutdown.cancelled() => break,
             _ = ticker.tick() => worker.look().await,
-            event = heartbeats.next() => worker.hear(event)?,
+            heard = worker.members.hear() => heard?,
             Some(ended) = tasks.join_next() => worker.ended(ended?)?,
         }
     }
@@ -140,14 +128,8 @@ impl Worker {
     fn to_start(&self) -> Vec<LogName> {
         self.broker
             .logs_of(self.settings.kind)
-            .filter(|log| !self.running.contains_key(log) && self.is_mine(*log) && self.may_try(*log))
+            .filter(|log| !self.running.contains_key(log) && self.members.is_mine(*log) && self.may_try(*log))
             .collect()
-    }
-
-    fn is_mine(&self, log: LogName) -> bool {
-        let alive = self.peers.iter().filter(|(_, peer)| peer.heard_at.elapsed() < WORKER_SILENCE);
-        let mine = weight(&self.settings.worker, log);
-        alive.map(|(name, _)| weight(name, log)).all(|theirs| theirs < mine)
     }
 
     fn may_try(&self, log: LogName) -> bool {
@@ -157,8 +139,7 @@ impl Worker {
 
     /// Whoever was superseded does not claim again while it hears its successor.
     fn back_off(&mut self, log: LogName, superseded: bool) {
-        let heard =
-            self.peers.values().any(|peer| peer.heard_at.elapsed() < WORKER_SILENCE && peer.owned.contains_key(&log));
+        let heard = self.members.is_owned_by_another(log);
         let backoff = self.backoff.entry(log).or_default();
         backoff.delay =
             if superseded && heard { WORKER_SILENCE } else { (backoff.delay * 2).clamp(RETRY_FIRST, RETRY_MAX) };
@@ -177,8 +158,7 @@ impl Worker {
     }
 
     async fn look(&mut self) {
-        let due = self.beat_at.is_none_or(|beat_at| beat_at.elapsed() >= HEARTBEAT_EVERY);
-        if due || self.owned() != self.said {
+        if self.members.is_due() || self.owned() != self.said {
             self.beat(false).await;
         }
     }
@@ -191,7 +171,6 @@ impl Worker {
     }
 
     async fn beat(&mut self, bye: bool) {
-        self.beat_at = Some(Instant::now());
         self.said = self.owned();
         let owned: Vec<OwnedWire> =
             self.running.iter().filter_map(|(log, running)| owned_wire(*log, &running.status.lock())).collect();
@@ -200,29 +179,7 @@ impl Worker {
                 self.backoff.remove(&log);
             }
         }
-        let kinds = vec![self.settings.kind.as_str().to_owned()];
-        let beat = HeartbeatWire { worker: self.settings.worker.clone(), kinds, bye, owned };
-        if let Err(error) = self.broker.transport().publish(subject::HEARTBEAT, payload::encode(&beat)).await {
-            tracing::debug!(%error, "a heartbeat was not sent");
-        }
-    }
-
-    fn hear(&mut self, event: Option<CoreEvent>) -> Result<(), WorkerError> {
-        let event = event.ok_or(WorkerError::Transport(TransportError::Closed))?;
-        let Some(message) = event.into_message() else { return Ok(()) };
-        let Ok(beat) = payload::decode::<HeartbeatWire>(&message.payload) else { return Ok(()) };
-        if beat.worker == self.settings.worker || !beat.kinds.iter().any(|kind| kind == self.settings.kind.as_str()) {
-            return Ok(());
-        }
-        if beat.bye {
-            self.peers.remove(&beat.worker);
-            return Ok(());
-        }
-        let owned = beat.owned.iter().filter_map(|owned| Some((LogName::parse(&owned.log)?, owned.generation)));
-        let peer = Peer { heard_at: Instant::now(), owned: owned.collect() };
-        self.peers.insert(beat.worker, peer);
-        self.peers.retain(|_, peer| peer.heard_at.elapsed() < WORKER_SILENCE * 10);
-        Ok(())
+        self.members.beat(bye, owned).await;
     }
 
     async fn hand_over(mut self, tasks: &mut JoinSet<Ended>) -> Result<(), WorkerError> {
@@ -250,13 +207,4 @@ fn owned_wire(log: LogName, status: &PartitionStatus) -> Option<OwnedWire> {
         archived: status.archived,
         numbers: status.numbers.clone(),
     })
-}
-
-/// Rendezvous: the worker with the highest weight owns. `DefaultHasher::new` is the same in every process of a release;
-/// between two releases a disagreement costs a claim and nothing else.
-fn weight(worker: &str, log: LogName) -> (u64, String) {
-    let mut hasher = DefaultHasher::new();
-    worker.hash(&mut hasher);
-    log.hash(&mut hasher);
-    (hasher.finish(), worker.to_owned())
 }

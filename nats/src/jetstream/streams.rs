@@ -14,6 +14,8 @@ use crate::transport::{
     Durability, Overflow, StreamInfo, StreamSpec, TransportError, UNLIMITED_BYTES, first_difference,
 };
 
+/// Before a stream that is being made is looked for again.
+const NEW_STREAM_PAUSE: Duration = Duration::from_millis(100);
 /// The key of a stream's id in its metadata.
 const ID_KEY: &str = "kefu-stream-id";
 
@@ -46,10 +48,24 @@ impl Connection {
             Err(error) => match error.kind() {
                 // Another process was quicker, with an id of its own.
                 CreateStreamErrorKind::JetStream(refusal) if refusal.error_code() == ErrorCode::STREAM_NAME_EXIST => {
-                    self.server_info(&spec.name).await
+                    self.info_of_new(&spec.name).await
                 }
                 _ => Err(errors::create_stream(&spec.name, error)),
             },
+        }
+    }
+
+    /// A stream that another process is just making exists for those who would make it too before it can be described.
+    async fn info_of_new(&self, name: &str) -> Result<Info, TransportError> {
+        let deadline = tokio::time::Instant::now() + self.config.request_timeout;
+        loop {
+            match self.server_info(name).await {
+                Err(error @ TransportError::NotFound { .. }) if tokio::time::Instant::now() >= deadline => {
+                    return Err(TransportError::unavailable(error));
+                }
+                Err(TransportError::NotFound { .. }) => tokio::time::sleep(NEW_STREAM_PAUSE).await,
+                result => return result,
+            }
         }
     }
 

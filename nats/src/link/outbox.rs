@@ -66,6 +66,11 @@ impl Outbox {
         (!items.is_empty()).then(|| payload::encode(&EnvelopeWire { from: self.edge.as_str().into(), items }))
     }
 
+    /// Commands without an answer.
+    pub(super) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
     pub(super) fn answer(&mut self, token: u64, answer: AnswerWire) {
         if let Some(pending) = self.pending.remove(&token) {
             (pending.on_answer)(Ok(answer));

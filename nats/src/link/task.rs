@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::follow::{Continuity, Follows, Key, Waiting};
+use super::metrics::{Again, LinkMetrics};
 use super::outbox::{OnWire, Outbox};
 use super::{AttachRequest, LinkConfig, LinkEvent};
 use crate::broker::{Broker, LogName, subject};
@@ -52,12 +53,14 @@ struct Sending {
     id: String,
     payload: Bytes,
     ticket: Option<AppendTicket>,
+    since: Instant,
     retry_at: Instant,
 }
 
 pub(super) struct LogTask {
     broker: Broker,
     config: LinkConfig,
+    metrics: LinkMetrics,
     log: LogName,
     inbox: mpsc::UnboundedReceiver<Note>,
     events: mpsc::Sender<LinkEvent>,
@@ -77,6 +80,7 @@ impl LogTask {
     pub(super) fn new(
         broker: Broker,
         config: LinkConfig,
+        metrics: LinkMetrics,
         log: LogName,
         inbox: mpsc::UnboundedReceiver<Note>,
         events: mpsc::Sender<LinkEvent>,
@@ -85,6 +89,7 @@ impl LogTask {
             outbox: Outbox::new(config.edge.clone()),
             broker,
             config,
+            metrics,
             log,
             inbox,
             events,
@@ -142,7 +147,10 @@ impl LogTask {
             Note::Detach { tenant, conversation } => self.follows.detach(&(tenant, conversation)),
             Note::Delivery(delivery) => self.take_delivery(delivery),
             Note::Heartbeat { generation, number } => self.take_heartbeat(generation, number),
-            Note::Suspect => self.follows.reattach_all(),
+            Note::Suspect => {
+                self.metrics.again(Again::Suspect);
+                self.follows.reattach_all();
+            }
         }
     }
 
@@ -150,6 +158,12 @@ impl LogTask {
         self.generation = generation;
         self.number = 0;
         self.promised = 0;
+        self.again(Again::Generation);
+    }
+
+    /// What was missed is asked for, and what may have been lost is sent again.
+    fn again(&mut self, why: Again) {
+        self.metrics.again(why);
         self.follows.reattach_all();
         self.outbox.resend_all();
     }
@@ -165,8 +179,7 @@ impl LogTask {
         let forgotten = number.is_none() && self.number > 0;
         if self.number < self.promised || (forgotten && !self.follows.is_empty()) {
             self.number = number.unwrap_or(0);
-            self.follows.reattach_all();
-            self.outbox.resend_all();
+            self.again(if forgotten { Again::Forgotten } else { Again::Gap });
         }
         self.promised = number.unwrap_or(0);
     }
@@ -179,8 +192,7 @@ impl LogTask {
             self.new_generation(delivery.generation);
         }
         if delivery.number != self.number + 1 {
-            self.follows.reattach_all();
-            self.outbox.resend_all();
+            self.again(Again::Gap);
         }
         self.number = delivery.number;
         let epoch = delivery.epoch;
@@ -263,6 +275,7 @@ impl LogTask {
 
     async fn tick(&mut self) {
         let deadline = Duration::from_millis(self.config.answer_deadline_ms);
+        self.metrics.pending(self.log, self.outbox.pending());
         self.outbox.tick(Duration::from_millis(self.config.resend_after_ms), deadline);
         for waiting in self.follows.give_up(deadline) {
             self.attach_failed(waiting, Refusal::NoAnswer);
@@ -298,7 +311,7 @@ impl LogTask {
             let Some(payload) = self.outbox.envelope() else { return };
             self.envelopes += 1;
             let id = format!("{}:{}:{}", self.config.edge, self.log, self.envelopes);
-            self.sending = Some(Sending { id, payload, ticket: None, retry_at: Instant::now() });
+            self.sending = Some(Sending { id, payload, ticket: None, since: Instant::now(), retry_at: Instant::now() });
         }
         let Some(sending) = self.sending.as_mut() else { return };
         if sending.ticket.is_some() || Instant::now() < sending.retry_at {
@@ -313,7 +326,11 @@ impl LogTask {
 
     fn appended(&mut self, result: Result<u64, TransportError>) {
         match result {
-            Ok(_) => self.sending = None,
+            Ok(_) => {
+                if let Some(sent) = self.sending.take() {
+                    self.metrics.taken(sent.since.elapsed());
+                }
+            }
             Err(error) => self.envelope_failed(&error),
         }
     }

@@ -80,7 +80,8 @@ impl Site {
         let mut config = LinkConfig::new(EDGE.to_owned());
         change(&mut config);
         let (sender, events) = mpsc::channel(100);
-        let link = Link::start(broker.clone(), config, sender).await.unwrap();
+        let metrics = LinkMetrics::register(&prometheus::Registry::new()).unwrap();
+        let link = Link::start(broker.clone(), config, metrics, sender).await.unwrap();
         let (answered, answers) = mpsc::unbounded_channel();
         Self { broker, link, events, controls, answers, answered, _dir: dir }
     }

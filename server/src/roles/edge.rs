@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use kefu_edge::{Edge, EdgeConfig, EdgeHandles, EdgeInfo};
 use kefu_nats::LinkEvent;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -20,27 +21,29 @@ const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
 /// Binds the edge and serves it as a task; answers the address it listens on.
 pub(super) async fn start(
     parts: &Parts,
+    listener: TcpListener,
     events: mpsc::Receiver<LinkEvent>,
     tasks: &mut JoinSet<Ended>,
     stop: CancellationToken,
 ) -> anyhow::Result<SocketAddr> {
+    let opened = &parts.opened;
     let handles = EdgeHandles {
-        link: parts.link.clone(),
+        link: opened.link.clone(),
         events,
-        store: parts.store.clone(),
-        live: parts.live.clone(),
+        store: opened.store.clone(),
+        live: opened.live.clone(),
         assets: Arc::new(Pages),
-        metrics: parts.registry.clone(),
+        metrics: opened.registry.clone(),
         info: EdgeInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             commit: option_env!("KEFU_COMMIT").unwrap_or_default().to_owned(),
-            partitions: parts.deployment.partitions,
-            demo: parts.deployment.demo,
-            epoch: parts.epoch,
+            partitions: opened.deployment.partitions,
+            demo: opened.deployment.demo,
+            epoch: opened.epoch,
         },
     };
-    let config = EdgeConfig { tcp_connections: parts.tcp_connections, ..config(&parts.settings, &parts.node)? };
-    let edge = Edge::bind(config, handles, parts.settings.server.listen).await.context("the edge")?;
+    let config = EdgeConfig { tcp_connections: parts.tcp_connections, ..config(&parts.settings, &opened.node)? };
+    let edge = Edge::bind(config, handles, listener).await.context("the edge")?;
     let address = edge.address();
     tasks.spawn(async move { ("edge", edge.serve(stop).await.map_err(Into::into)) });
     Ok(address)

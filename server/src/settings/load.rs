@@ -21,7 +21,8 @@ const OTHER_NAMES: [(&str, &str); 5] = [
 const NOT_SETTINGS: [&str; 2] = ["KEFU_CONFIG", "KEFU_WEB_DIST"];
 
 /// Settings whose variables are lists, separated by commas.
-const LISTS: [&str; 4] = ["server.roles", "server.allowed_origins", "server.frame_ancestors", "server.trusted_proxies"];
+const LISTS: [&str; 5] =
+    ["server.roles", "server.allowed_origins", "server.frame_ancestors", "server.trusted_proxies", "cql.nodes"];
 
 /// The settings, and what to say about them once logging works.
 pub struct Loaded {
@@ -142,6 +143,8 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::super::model::Role;
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -172,7 +175,7 @@ mod tests {
         assert_eq!(loaded.settings.server.listen.to_string(), "127.0.0.1:1");
         assert_eq!(loaded.settings.nats.url, "nats://b");
         assert_eq!(loaded.settings.server.roles, [Role::Edge, Role::Router]);
-        assert_eq!(loaded.settings.redis.url, "redis://c");
+        assert_eq!(loaded.settings.redis.url.expose_secret(), "redis://c");
         assert!(loaded.warnings.is_empty());
     }
 

@@ -67,6 +67,7 @@ section!(
         allocation: Allocation = Allocation::default(),
         archive: Archive = Archive::default(),
         limits: Limits = Limits::default(),
+        cql: Cql = Cql::default(),
         redis: Redis = Redis::default(),
         files: Files = Files::default(),
         ai: Ai = Ai::default(),
@@ -153,8 +154,27 @@ section!(
     }
 );
 section!(
-    /// Named already; not used by this release.
-    Redis { url: String = String::new(), }
+    /// ScyllaDB or Cassandra.
+    Cql {
+        nodes: Vec<String> = Vec::new(),
+        keyspace: String = "kefu".to_owned(),
+        local_datacenter: String = String::new(),
+        user: String = String::new(),
+        password: SecretString = SecretString::default(),
+        ca_file: PathBuf = PathBuf::new(),
+        replication_factor: u8 = 3,
+        create_keyspace: bool = true,
+    }
+);
+section!(
+    /// Redis or Valkey.
+    Redis {
+        url: SecretString = SecretString::default(),
+        sentinel_user: String = String::new(),
+        sentinel_password: SecretString = SecretString::default(),
+        ca_file: PathBuf = PathBuf::new(),
+        prefix: String = "kefu".to_owned(),
+    }
 );
 section!(
     /// Named already; not used by this release.

@@ -1,6 +1,7 @@
 //! What the scenarios stand on.
 
 pub mod api;
+pub mod cluster;
 pub mod kefu;
 pub mod scene;
 pub mod wait;

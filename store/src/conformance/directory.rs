@@ -2,7 +2,7 @@
 
 use kefu_model::{At, Name, Role, TenantId};
 
-use super::sample::{agent, id, stamp, tenant};
+use super::sample::{agent, eventually, id, now, stamp, tenant};
 use crate::{
     CustomerQuery, CustomerRow, Deployment, LogBatch, LoginSession, Secret, Store, StoreError, TokenHash, UserQuery,
     UserRecord,
@@ -23,14 +23,16 @@ fn user(tenant: &TenantId, user_id: &str, username: &str) -> UserRecord {
     }
 }
 
-fn login(number: u8, who: &str) -> LoginSession {
+/// A login of the tenant `logins` that was made at a time, a millisecond later for each number, and lives so long.
+fn login(number: u8, who: &str, made_at: At, lives_ms: u64) -> LoginSession {
+    let at = At(made_at.0 + u64::from(number));
     LoginSession {
         token_hash: TokenHash([number; 32]),
         tenant: tenant("logins"),
         user: agent(who),
-        created_at: At(number.into()),
-        expires_at: At(1_000 + u64::from(number)),
-        last_seen_at: At(number.into()),
+        created_at: at,
+        expires_at: At(at.0 + lives_ms),
+        last_seen_at: at,
         remember: true,
         device: "Firefox".into(),
     }
@@ -115,28 +117,37 @@ pub async fn users_are_listed(store: &dyn Store) {
     }
 }
 
-/// Logins are found, prolonged, listed, revoked, expired.
+/// Logins are found, prolonged, listed, revoked, expired by the clock.
 pub async fn logins_live_and_end(store: &dyn Store) {
-    let t = tenant("logins");
-    for (number, who) in [(1, "a"), (2, "a"), (3, "b")] {
-        store.put_login(&login(number, who)).await.expect("put");
+    const HOUR_MS: u64 = 60 * 60 * 1_000;
+    let (t, start) = (tenant("logins"), now());
+    let of_a = login(1, "a", start, HOUR_MS);
+    for login in [&of_a, &login(2, "a", start, HOUR_MS), &login(3, "b", start, 2_000)] {
+        store.put_login(login).await.expect("put");
     }
-    assert_eq!(store.login(TokenHash([1; 32])).await.expect("read"), Some(login(1, "a")));
-    assert!(store.touch_login(TokenHash([1; 32]), At(5_000), At(50)).await.expect("touch"));
-    store.touch_login(TokenHash([1; 32]), At(4_000), At(40)).await.expect("a late touch");
-    store.put_login(&login(1, "a")).await.expect("a repeated put changes nothing");
+    let at = |ms: u64| At(start.0 + ms);
+    assert_eq!(store.login(TokenHash([1; 32])).await.expect("read").as_ref(), Some(&of_a));
+    assert!(store.touch_login(TokenHash([1; 32]), at(2 * HOUR_MS), at(60_000)).await.expect("touch"));
+    store.touch_login(TokenHash([1; 32]), at(HOUR_MS + 50_000), at(50_000)).await.expect("a late touch");
+    store.put_login(&of_a).await.expect("a repeated put changes nothing");
     let found = store.login(TokenHash([1; 32])).await.expect("read").expect("there");
-    assert_eq!((found.expires_at, found.last_seen_at), (At(5_000), At(50)));
+    assert_eq!((found.expires_at, found.last_seen_at), (at(2 * HOUR_MS), at(60_000)));
     let listed = store.logins_of(&t, &agent("a")).await.expect("list");
     assert_eq!(listed.iter().map(|login| login.token_hash.0[0]).collect::<Vec<_>>(), [2, 1]);
 
-    store.expire(At(2_000)).await.expect("expire");
-    assert!(store.login(TokenHash([3; 32])).await.expect("read").is_none(), "expired");
+    eventually("an expired login goes", async || {
+        store.expire(now()).await.expect("expire");
+        store.login(TokenHash([3; 32])).await.expect("read").is_none()
+    })
+    .await;
+    assert!(now() >= at(2_000), "it went before its time");
+    assert!(store.logins_of(&t, &agent("b")).await.expect("list").is_empty());
     assert!(store.revoke_login(TokenHash([1; 32])).await.expect("revoke"));
     assert!(!store.revoke_login(TokenHash([1; 32])).await.expect("revoke"));
-    assert!(!store.touch_login(TokenHash([1; 32]), At(9_000), At(90)).await.expect("touch"), "it stays revoked");
+    let touched = store.touch_login(TokenHash([1; 32]), at(9 * HOUR_MS), at(90_000)).await.expect("touch");
+    assert!(!touched && store.login(TokenHash([1; 32])).await.expect("read").is_none(), "it stays revoked");
     for number in 4..7 {
-        store.put_login(&login(number, "c")).await.expect("put");
+        store.put_login(&login(number, "c", start, HOUR_MS)).await.expect("put");
     }
     let mut revoked = store.revoke_logins_of(&t, &agent("c")).await.expect("revoke all");
     revoked.sort_unstable();
@@ -170,4 +181,28 @@ pub async fn customers_are_listed(store: &dyn Store) {
         }
     }
     assert_eq!(seen, (0..9).rev().map(|number| format!("c{number}")).collect::<Vec<_>>());
+}
+
+/// A customer who writes again is first, once; a replay of what they wrote before changes nothing.
+pub async fn customers_move_to_the_top(store: &dyn Store) {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+    let t = tenant("customers2");
+    let row = |who: &str, day: u64, position: u64| CustomerRow {
+        tenant: t.clone(),
+        id: id(who),
+        name: None,
+        created_at: None,
+        last_seen_at: Some(At(day * DAY_MS + position)),
+        stamp: stamp(position),
+    };
+    let writes = [row("a", 1, 1), row("b", 2, 2), row("c", 3, 3), row("a", 4, 9), row("a", 1, 1), row("a", 2, 5)];
+    for customer in writes {
+        let customers = vec![customer];
+        store.write_log_batch(LogBatch { customers, ..LogBatch::default() }.into()).await.expect("write");
+    }
+    let query = CustomerQuery { limit: 9, ..CustomerQuery::default() };
+    let page = store.customers(&t, &query).await.expect("list");
+    let listed: Vec<_> = page.customers.iter().map(|customer| customer.id.to_string()).collect();
+    assert_eq!((listed, page.total), (["a", "c", "b"].map(String::from).to_vec(), 3));
+    assert_eq!(page.customers[0].last_seen_at, At(4 * DAY_MS + 9));
 }

@@ -7,7 +7,8 @@ use kefu_model::limits::KEY_RETENTION_MS;
 use kefu_model::{At, Audience, CommandHash, Content, DeviceId, Name, Partition, Refusal};
 
 use super::sample::{
-    agent, checkpoint, customer, id, item, member, says, session, stamp, state_row, support, tenant, thread,
+    agent, checkpoint, customer, eventually, id, item, member, now, says, session, stamp, state_row, support, tenant,
+    thread,
 };
 use crate::{
     Amendment, CustomerRow, DeviceKey, DeviceRow, Edit, HistoryQuery, ItemKey, KeyRow, LogBatch, LogReader, Recall,
@@ -104,24 +105,33 @@ pub async fn amendments_keep_versions(store: &dyn Store) {
     assert_eq!(versions.iter().map(Version::rev).collect::<Vec<_>>(), [10, 12, 13]);
 }
 
-/// Keys are answered until they expire; the rest stays.
+/// Keys are answered until they expire, by the clock; the rest stays.
 pub async fn keys_expire(store: &dyn Store) {
+    const LEFT_MS: u64 = 3_000;
     let key = support(&tenant("expiry"), "c");
-    let row = |name: &str, at: u64| KeyRow {
+    let started = now();
+    let old_at = At(started.0 + LEFT_MS - KEY_RETENTION_MS);
+    let row = |name: &str, at: At| KeyRow {
         conversation: key.clone(),
         key: CommandKey::new(name).expect("a key"),
-        entry: KeyEntry { kept: answer(3), at: At(at) },
+        entry: KeyEntry { kept: answer(3), at },
         stamp: stamp(4),
     };
-    let keys = vec![row("old", 1_000), row("new", 5_000)];
+    let keys = vec![row("old", old_at), row("new", started)];
     store.write_log_batch(LogBatch { keys, ..LogBatch::default() }.into()).await.expect("write");
-    let old = CommandKey::new("old").expect("a key");
-    let found = store.load_key(&key, &old).await.expect("load").expect("there");
+    let (old, new) = (CommandKey::new("old").expect("a key"), CommandKey::new("new").expect("a key"));
+    match store.load_key(&key, &old).await.expect("load") {
+        Some(found) => assert_eq!((found.value.kept, found.value.at, found.stamp), (answer(3), old_at, stamp(4))),
+        None => assert!(now().0 >= started.0 + LEFT_MS, "it went before its time"),
+    }
+    eventually("the old key goes", async || {
+        store.expire(now()).await.expect("expire");
+        store.load_key(&key, &old).await.expect("load").is_none()
+    })
+    .await;
+    assert!(now().0 >= started.0 + LEFT_MS, "it went before its time");
+    let found = store.load_key(&key, &new).await.expect("load").expect("there");
     assert_eq!((found.value.kept, found.stamp), (answer(3), stamp(4)));
-    store.expire(At(KEY_RETENTION_MS + 2_000)).await.expect("expire");
-    assert!(store.load_key(&key, &old).await.expect("load").is_none());
-    let new = CommandKey::new("new").expect("a key");
-    assert!(store.load_key(&key, &new).await.expect("load").is_some());
 }
 
 /// A `None` of a later row leaves what an earlier one said.

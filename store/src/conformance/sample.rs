@@ -1,6 +1,7 @@
 //! Rows to test with.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kefu_model::conversation::{Interval, Member, SessionStatus};
 use kefu_model::{At, Audience, Content, Conversation, ConversationId, Event, Name, Partition, TenantId, User, UserId};
@@ -8,6 +9,25 @@ use kefu_model::{At, Audience, Content, Conversation, ConversationId, Event, Nam
 use crate::{
     Checkpoint, ConversationKey, Item, ItemKey, ItemRow, LogBatch, LogReader, MemberRow, SessionRow, Stamp, StateRow,
 };
+
+/// This machine's clock: what expires by the backend's own clock is tested by it.
+#[must_use]
+pub fn now() -> At {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+    At(u64::try_from(since.as_millis()).expect("a time"))
+}
+
+/// Waits until it is so, asking again and again.
+///
+/// # Panics
+/// When it is not so within half a minute.
+pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so().await {
+        assert!(started.elapsed() < Duration::from_secs(30), "{what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
 
 /// A tenant's name, checked.
 #[must_use]

@@ -75,3 +75,37 @@ pub async fn sessions_are_listed(store: &dyn Store) {
     store.write_log_batch(LogBatch { sessions: vec![ended], ..LogBatch::default() }.into()).await.expect("write");
     assert_eq!(store.session_counts(&t, None).await.expect("counts").waiting, 7, "the list follows the row");
 }
+
+/// A session that gets another agent is in that one's list alone, and a replay of what was before changes nothing.
+pub async fn sessions_change_hands(store: &dyn Store) {
+    let t = tenant("hands");
+    let row = |status: SessionStatus, who: Option<&str>, position: u64| SessionRow {
+        status,
+        agent: who.map(|who| (agent(who), None)),
+        ..session(&support(&t, "c"), "c", 1, 5_000, position)
+    };
+    let (waiting, active, ended) = (SessionStatus::Waiting, SessionStatus::Active, SessionStatus::Ended);
+    let writes = [row(waiting, None, 1), row(active, Some("a"), 3), row(active, Some("b"), 5)];
+    let late = [row(active, Some("z"), 4), row(active, Some("a"), 3), row(waiting, None, 1)];
+    for (number, sessions) in writes.into_iter().chain(late).enumerate() {
+        let batch = LogBatch { sessions: vec![sessions], ..LogBatch::default() };
+        store.write_log_batch(batch.into()).await.expect("write");
+        let counts = store.session_counts(&t, None).await.expect("counts");
+        assert_eq!((counts.waiting, counts.active), if number == 0 { (1, 0) } else { (0, 1) }, "after {number}");
+    }
+    let listed = async |who: Option<&str>, status: Option<SessionStatus>| {
+        let query = SessionQuery { agent: who.map(id), status, limit: 9, ..Default::default() };
+        let page = store.sessions(&t, &query).await.expect("list");
+        assert_eq!(page.sessions.len() as u64, page.total, "{query:?}");
+        page.total
+    };
+    assert_eq!((listed(Some("a"), None).await, listed(Some("b"), None).await), (0, 1));
+    assert_eq!((listed(Some("z"), None).await, listed(None, None).await), (0, 1));
+    assert_eq!((listed(None, Some(waiting)).await, listed(Some("b"), Some(active)).await), (0, 1));
+    let sessions = vec![row(ended, Some("b"), 7)];
+    store.write_log_batch(LogBatch { sessions, ..LogBatch::default() }.into()).await.expect("write");
+    let replay = vec![row(active, Some("b"), 5)];
+    store.write_log_batch(LogBatch { sessions: replay, ..LogBatch::default() }.into()).await.expect("write");
+    assert_eq!((listed(None, Some(active)).await, listed(Some("b"), Some(ended)).await), (0, 1));
+    assert_eq!(store.session_counts(&t, Some(&id("b"))).await.expect("counts"), SessionCounts::default());
+}

@@ -13,9 +13,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::Blob;
 use super::event::Body;
-use crate::StoreError;
+use super::{Blob, CheckpointBody};
+use crate::{Checkpoint, LogReader, StoreError};
 
 fn user() -> impl Strategy<Value = User> {
     (any::<bool>(), "[a-z0-9客]{1,8}").prop_map(|(agent, id)| {
@@ -192,6 +192,7 @@ proptest! {
         let _ = Conversation::from_blob(&bytes);
         let _ = Body::from_blob(&bytes);
         let _ = DeviceLog::from_blob(&bytes);
+        let _ = CheckpointBody::from_blob(&bytes);
     }
 }
 
@@ -202,4 +203,14 @@ fn an_unknown_version_is_named() {
     let error = Content::from_blob(&blob).unwrap_err();
     assert!(matches!(error, StoreError::UnknownVersion { what: "content", found: 9, known: 1 }), "{error}");
     assert!(matches!(Content::from_blob(&[]), Err(StoreError::Corrupt { .. })));
+}
+
+#[test]
+fn checkpoints_come_back() {
+    let checkpoint = crate::conformance::sample::checkpoint(3, 77);
+    for reader in [LogReader::Archiver, LogReader::Reporter, LogReader::Assigner, LogReader::Search] {
+        let checkpoint = Checkpoint { reader, ..checkpoint.clone() };
+        let blob = CheckpointBody(checkpoint.clone()).to_blob().unwrap();
+        assert_eq!(CheckpointBody::from_blob(&blob).unwrap().0, checkpoint);
+    }
 }

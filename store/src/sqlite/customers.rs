@@ -3,10 +3,11 @@
 use kefu_model::{TenantId, UserId};
 use rusqlite::{Connection, Row, params};
 
-use super::values::{all, count, cut, get_at, get_opt_name, get_tenant, get_user_id, int, one, page};
+use super::values::{all, count, get_at, get_opt_name, get_tenant, get_user_id, int, one};
 use crate::directory::{Customer, CustomerPage, CustomerQuery};
 use crate::error::StoreError;
 use crate::limits::COUNT_ROWS;
+use crate::paging::{cut, page};
 
 pub(super) fn by_id(conn: &Connection, tenant: &TenantId, id: &UserId) -> Result<Option<Customer>, StoreError> {
     let sql = "SELECT * FROM customers WHERE tenant = ?1 AND id = ?2";

@@ -6,11 +6,12 @@ use std::ops::Range;
 use kefu_model::{At, ConversationId, TenantId};
 use rusqlite::{Connection, Row, params};
 
-use super::values::{all, count, cut, get, get_at, get_u64, int, one, page};
+use super::values::{all, count, get, get_at, get_u64, int, one};
 use crate::error::StoreError;
 use crate::history::{HistoryPage, HistoryQuery, Window};
 use crate::limits::{PAGE_ROWS, VERSIONS};
 use crate::log::{Edit, Item, ItemKey, Recall, Version};
+use crate::paging::{cut, page};
 use crate::rows::{Blob, Body};
 
 const FIRST: ItemKey = ItemKey { seq: 0, slot: 0 };

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::history::Scope;
 use super::log_store::read_conversation;
-use super::values::{all, count, cut, get, get_at, get_conversation, get_stamp, get_tenant, get_u64, int, page};
+use super::values::{all, count, get, get_at, get_conversation, get_stamp, get_tenant, get_u64, int};
 use super::{SqliteStore, sessions};
 use crate::error::StoreError;
 use crate::history::{
@@ -15,6 +15,7 @@ use crate::history::{
 };
 use crate::limits::COUNT_ROWS;
 use crate::log::{ConversationKey, Item, MemberRow, SessionRow, Version};
+use crate::paging::{cut, page};
 use crate::rows::{user_from_text, user_kind};
 
 #[async_trait]

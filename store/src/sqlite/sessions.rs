@@ -6,13 +6,13 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::values::{
-    all, count, cut, get, get_at, get_conversation, get_opt_at, get_opt_name, get_stamp, get_tenant, get_u64, int, one,
-    page,
+    all, count, get, get_at, get_conversation, get_opt_at, get_opt_name, get_stamp, get_tenant, get_u64, int, one,
 };
 use crate::error::StoreError;
 use crate::history::{SessionCounts, SessionCursor, SessionPage, SessionQuery};
 use crate::limits::COUNT_ROWS;
 use crate::log::{ConversationKey, SessionRow};
+use crate::paging::{cut, page};
 use crate::rows::{status_from, status_number, text_id, user_from_text};
 
 /// Conditions and their values.

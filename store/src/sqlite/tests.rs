@@ -42,15 +42,7 @@ macro_rules! conforms {
     };
 }
 
-conforms! {
-    log: the_newer_stamp_wins replays_change_nothing amendments_keep_versions keys_expire
-        absent_values_leave_what_is_there checkpoints_go_forward states_come_last;
-    history: cursors_have_no_holes numbered_pages_have_no_holes times_bound limits_are_told conversations_are_listed;
-    sessions: sessions_are_listed;
-    report: rollups_are_absolute;
-    directory: one_deployment usernames_are_unique updates_do_not_overwrite users_are_listed logins_live_and_end
-        customers_are_listed;
-}
+crate::conformance_cases!(conforms);
 
 #[tokio::test]
 async fn what_was_written_is_there_after_reopening() {

@@ -3,10 +3,11 @@
 use kefu_model::{Name, TenantId, UserId};
 use rusqlite::{Connection, Row, params};
 
-use super::values::{all, count, cut, get, get_at, get_tenant, get_u64, get_user_id, int, one, page};
-use crate::directory::{Deployment, Secret, UserPage, UserQuery, UserRecord};
+use super::values::{all, count, get, get_at, get_tenant, get_u64, get_user_id, int, one};
+use crate::directory::{Deployment, Secret, UserPage, UserQuery, UserRecord, canonical_username};
 use crate::error::StoreError;
 use crate::limits::USERNAME_BYTES;
+use crate::paging::{cut, page};
 use crate::rows::{role_from_text, text_id};
 
 pub(super) fn deployment(conn: &Connection) -> Result<Option<Deployment>, StoreError> {
@@ -38,15 +39,10 @@ pub(super) fn deployment_or_create(conn: &Connection, proposal: &Deployment) -> 
     deployment(conn)?.ok_or_else(|| StoreError::corrupt("deployment", "it is gone"))
 }
 
-fn canonical(username: &str) -> Result<String, StoreError> {
-    StoreError::check_limit("bytes of a user name", username.len() as u64, USERNAME_BYTES as u64)?;
-    Ok(username.to_ascii_lowercase())
-}
-
 /// The name is claimed first: on a backend without transactions, a claim without its user is completed by the same call
 /// made again.
 pub(super) fn create(conn: &Connection, user: &UserRecord) -> Result<(), StoreError> {
-    let key = canonical(&user.username)?;
+    let key = canonical_username(&user.username)?;
     conn.prepare_cached("INSERT OR IGNORE INTO usernames (tenant, username, id) VALUES (?1, ?2, ?3)")?
         .execute(params![user.tenant.as_str(), key, user.id.as_str()])?;
     if owner(conn, &user.tenant, &key)?.as_ref() != Some(&user.id) {
@@ -69,7 +65,7 @@ pub(super) fn create(conn: &Connection, user: &UserRecord) -> Result<(), StoreEr
         int(user.created_at.0),
     ])?;
     match by_id(conn, &user.tenant, &user.id)? {
-        Some(stored) if canonical(&stored.username)? == key => Ok(()),
+        Some(stored) if canonical_username(&stored.username)? == key => Ok(()),
         _ => Err(StoreError::Conflict { what: "the user id" }),
     }
 }
@@ -116,7 +112,7 @@ pub(super) fn by_username(
     if username.len() > USERNAME_BYTES {
         return Ok(None);
     }
-    match owner(conn, tenant, &canonical(username)?)? {
+    match owner(conn, tenant, &canonical_username(username)?)? {
         None => Ok(None),
         Some(id) => by_id(conn, tenant, &id),
     }

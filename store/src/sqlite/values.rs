@@ -6,7 +6,6 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, Error, Params, Row};
 
 use crate::error::StoreError;
-use crate::limits::{PAGE_ITEMS, SKIP_ROWS};
 use crate::rows::text_id;
 use crate::stamp::Stamp;
 
@@ -120,18 +119,4 @@ pub(super) fn all<T>(
 /// A count.
 pub(super) fn count(conn: &Connection, sql: &str, params: impl Params) -> Result<u64, StoreError> {
     Ok(one(conn, sql, params, |row| Ok(row.get::<_, i64>(0)?))?.unwrap_or(0).cast_unsigned())
-}
-
-/// Refuses a page beyond the limits; a limit of 0 counts as 1.
-pub(super) fn page(limit: u32, skip: u32) -> Result<u32, StoreError> {
-    StoreError::check_limit("items", limit.into(), PAGE_ITEMS.into())?;
-    StoreError::check_limit("items to pass over", skip.into(), SKIP_ROWS.into())?;
-    Ok(limit.max(1))
-}
-
-/// Cuts a list that was read one longer than its page and says whether it was.
-pub(super) fn cut<T>(list: &mut Vec<T>, limit: u32) -> bool {
-    let more = list.len() > limit as usize;
-    list.truncate(limit as usize);
-    more
 }

@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 use tokio::time::sleep;
 
 use super::journal::SharedJournal;
-use super::kefu::Kefu;
 use super::observed::{History, Observations, Unread};
 use super::people::Person;
 use super::rest::{Paging, Rest};
@@ -18,7 +17,7 @@ const AGAIN: Duration = Duration::from_millis(300);
 
 /// Histories page by page, as the visitors and the agents read them.
 pub async fn before_restart(
-    kefu: &Kefu,
+    api: &Rest,
     visitors: &[Person],
     agents: &[Person],
     journals: &[SharedJournal],
@@ -26,11 +25,11 @@ pub async fn before_restart(
 ) -> Result<()> {
     for visitor in visitors {
         let conversation = conversation_of(visitor);
-        let rest = kefu.rest().with_token(&visitor.token);
+        let rest = api.with_token(&visitor.token);
         let history = settled_history(&rest, "history by page", conversation, Paging::ByPage, journals).await?;
         observations.histories.push(history);
         for agent in agents {
-            let rest = kefu.rest().with_token(&agent.token);
+            let rest = api.with_token(&agent.token);
             // An agent reads only what was theirs.
             if rest.last_page(conversation).await.is_ok() {
                 let source = format!("history of {}", agent.id);
@@ -44,14 +43,14 @@ pub async fn before_restart(
 
 /// Histories from the stored rows after another start, and what is unread.
 pub async fn after_restart(
-    kefu: &Kefu,
+    api: &Rest,
     visitors: &[Person],
     journals: &[SharedJournal],
     observations: &mut Observations,
 ) -> Result<()> {
     for visitor in visitors {
         let conversation = conversation_of(visitor);
-        let rest = kefu.rest().with_token(&visitor.token);
+        let rest = api.with_token(&visitor.token);
         let source = "history by cursor after a restart";
         let history = settled_history(&rest, source, conversation, Paging::ByCursor, journals).await?;
         let head = history.seq;

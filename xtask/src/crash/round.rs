@@ -13,12 +13,11 @@ use tokio::time::{sleep, timeout};
 use super::client::{Client, Habit, Phase, Setup};
 use super::collect;
 use super::journal::SharedJournal;
-use super::kefu::Kefu;
 use super::observed::{Answer, Observations};
 use super::people::{self, Person};
 use super::rest_sender::RestSender;
+use super::target::{Harm, Target};
 use super::{Options, summary};
-use crate::nats_server::NatsServer;
 
 /// Visitors who send by REST besides.
 const REST_SENDERS: u32 = 3;
@@ -33,7 +32,7 @@ const AFTERWARDS: Duration = Duration::from_secs(2);
 
 /// Everybody and everything that takes part.
 pub struct Round {
-    kefu: Kefu,
+    target: Target,
     rng: StdRng,
     visitors: Vec<Person>,
     agents: Vec<Person>,
@@ -43,9 +42,10 @@ pub struct Round {
     kills: Vec<Kill>,
 }
 
-/// A kill and the start after it.
+/// A harm and the recovery from it.
 #[derive(Debug, Clone, Copy)]
 pub struct Kill {
+    pub harm: Harm,
     pub at: Instant,
     pub ready_after: Duration,
 }
@@ -58,11 +58,10 @@ pub struct Outcome {
 
 impl Round {
     /// Starts the server and the load.
-    pub async fn start(options: &Options, seed: u64, nats: Option<&NatsServer>) -> Result<Self> {
-        let kefu = Kefu::start(nats, &[]).await?;
+    pub async fn start(options: &Options, seed: u64, target: Target) -> Result<Self> {
         let (phase, _) = watch::channel(Phase::Busy);
         let mut round = Self {
-            kefu,
+            target,
             rng: StdRng::seed_from_u64(seed),
             visitors: Vec::new(),
             agents: Vec::new(),
@@ -78,12 +77,12 @@ impl Round {
     }
 
     async fn invite(&mut self, visitors: u32) -> Result<()> {
-        self.agents = people::agents(self.kefu.rest()).await?;
+        self.agents = people::agents(self.target.rest()).await?;
         for (number, agent) in self.agents.clone().into_iter().enumerate() {
             self.spawn(format!("agent-{}", number + 1), agent, Habit::Agent);
         }
         for number in 1..=visitors {
-            let visitor = people::visitor(self.kefu.rest(), number).await?;
+            let visitor = people::visitor(self.target.rest(), number).await?;
             self.spawn(format!("visitor-{number}"), visitor.clone(), Habit::Visitor);
             self.spawn(format!("observer-{number}"), visitor.clone(), Habit::Observer);
             self.spawn(format!("latecomer-{number}"), visitor.clone(), Habit::GoesBack);
@@ -102,8 +101,8 @@ impl Round {
             name,
             person,
             habit,
-            address: self.kefu.address().to_owned(),
-            rest: self.kefu.rest().clone(),
+            address: self.target.address(),
+            rest: self.target.rest().clone(),
             journal,
             phase: self.phase.subscribe(),
             seed: self.rng.random(),
@@ -114,7 +113,7 @@ impl Round {
     fn spawn_rest_sender(&mut self, lane: String, person: Person) {
         let journal = SharedJournal::default();
         self.clients.insert(lane.clone(), journal.clone());
-        let rest = self.kefu.rest().with_token(&person.token);
+        let rest = self.target.rest().with_token(&person.token);
         let (phase, seed) = (self.phase.subscribe(), self.rng.random());
         self.tasks.spawn(RestSender { lane, person, rest, journal, phase, seed }.run());
     }
@@ -125,20 +124,22 @@ impl Round {
         for kill in 1..=kills {
             sleep(self.until_next_kill()).await;
             self.kill().await?;
-            let ready_ms = self.kills.last().map_or(0, |kill| kill.ready_after.as_millis());
-            println!("kill {kill}/{kills}: ready again after {ready_ms} ms; {} messages so far", self.accepted());
+            if let Some(Kill { harm, ready_after, .. }) = self.kills.last() {
+                let (ready_ms, messages) = (ready_after.as_millis(), self.accepted());
+                println!("{kill}/{kills} {harm}: ready again after {ready_ms} ms; {messages} messages so far");
+            }
         }
         sleep(AFTERWARDS).await;
         self.phase.send_replace(Phase::Quiet);
         self.until_quiet().await;
         let mut observations = Observations::default();
         let journals = self.journals();
-        collect::before_restart(&self.kefu, &self.visitors, &self.agents, &journals, &mut observations).await?;
+        collect::before_restart(self.target.rest(), &self.visitors, &self.agents, &journals, &mut observations).await?;
         self.restart_with_newcomers().await?;
-        collect::after_restart(&self.kefu, &self.visitors, &self.journals(), &mut observations).await?;
+        collect::after_restart(self.target.rest(), &self.visitors, &self.journals(), &mut observations).await?;
         self.phase.send_replace(Phase::Stop);
         self.finish(&mut observations).await?;
-        let summary = summary::Summary::of(&self.journals(), &self.kills);
+        let summary = summary::Summary::of(&self.journals(), &self.of_visitors(), &self.kills);
         Ok(Outcome { observations, summary })
     }
 
@@ -169,16 +170,14 @@ impl Round {
 
     async fn kill(&mut self) -> Result<()> {
         let at = Instant::now();
-        self.kefu.kill().await?;
-        self.kefu.start_again().await?;
-        self.kills.push(Kill { at, ready_after: at.elapsed() });
+        let (harm, ready_after) = self.target.harm(&mut self.rng).await?;
+        self.kills.push(Kill { harm, at, ready_after });
         Ok(())
     }
 
     /// After the last start there are clients that have seen nothing before.
     async fn restart_with_newcomers(&mut self) -> Result<()> {
-        self.kefu.kill().await?;
-        self.kefu.start_again().await?;
+        self.target.restart().await?;
         for (number, visitor) in self.visitors.clone().into_iter().enumerate() {
             self.spawn(format!("newcomer-{}", number + 1), visitor, Habit::Observer);
         }
@@ -243,6 +242,13 @@ impl Round {
         self.clients.values().cloned().collect()
     }
 
+    /// Of those to whom something is delivered all the time.
+    fn of_visitors(&self) -> Vec<SharedJournal> {
+        let of_one = |name: &&String| name.starts_with("visitor-") || name.starts_with("observer-");
+        let names = self.clients.keys().filter(of_one);
+        names.filter_map(|name| self.clients.get(name).cloned()).collect()
+    }
+
     async fn finish(&mut self, observations: &mut Observations) -> Result<()> {
         let ended = timeout(STOP_LIMIT, async {
             while let Some(task) = self.tasks.join_next().await {
@@ -266,7 +272,7 @@ impl Round {
 
     /// An error with the end of the server's log.
     pub fn with_log(&self, error: anyhow::Error) -> anyhow::Error {
-        println!("The end of kefu's log:\n{}\n", self.kefu.log_tail());
+        println!("The end of kefu's log:\n{}\n", self.target.log_tail());
         error
     }
 }

@@ -1,9 +1,11 @@
 //! What a round was like, in numbers.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::journal::{Counts, SharedJournal};
 use super::round::{Kill, Outcome};
+use super::target::Harm;
 
 /// The numbers of a round.
 pub struct Summary {
@@ -13,31 +15,34 @@ pub struct Summary {
 
 /// What a kill meant to the clients.
 struct Pause {
+    harm: Harm,
     ready_after: Duration,
-    /// The longest time without a delivery around the kill, over all clients that saw something on both sides of it.
+    /// The longest time without a delivery that touches it, over all visitors that saw something on both sides.
     longest: Duration,
 }
 
 impl Summary {
-    /// Adds up.
-    pub fn of(journals: &[SharedJournal], kills: &[Kill]) -> Self {
+    /// Adds up; pauses are those of visitors, who never stop writing.
+    pub fn of(journals: &[SharedJournal], visitors: &[SharedJournal], kills: &[Kill]) -> Self {
         let mut counts = Counts::default();
         journals.iter().for_each(|journal| counts.add(journal.lock().counts));
-        let pauses =
-            kills.iter().map(|kill| Pause { ready_after: kill.ready_after, longest: longest(journals, kill.at) });
+        let pauses = kills.iter().map(|kill| Pause {
+            harm: kill.harm,
+            ready_after: kill.ready_after,
+            longest: longest(visitors, kill.at, kill.at + kill.ready_after),
+        });
         Self { counts, pauses: pauses.collect() }
     }
 }
 
-fn longest(journals: &[SharedJournal], kill: Instant) -> Duration {
-    journals.iter().filter_map(|journal| pause(&journal.lock().deliveries, kill)).max().unwrap_or_default()
+fn longest(journals: &[SharedJournal], from: Instant, until: Instant) -> Duration {
+    journals.iter().map(|journal| pause(&journal.lock().deliveries, from, until)).max().unwrap_or_default()
 }
 
-/// The time between the last delivery before a moment and the first after it.
-fn pause(deliveries: &[Instant], kill: Instant) -> Option<Duration> {
-    let after = deliveries.partition_point(|at| *at <= kill);
-    let (before, next) = (deliveries.get(after.checked_sub(1)?)?, deliveries.get(after)?);
-    Some(next.duration_since(*before))
+/// The longest time between two deliveries that touches a stretch of time.
+fn pause(deliveries: &[Instant], from: Instant, until: Instant) -> Duration {
+    let touching = deliveries.windows(2).filter(|pair| pair[1] > from && pair[0] <= until);
+    touching.map(|pair| pair[1].duration_since(pair[0])).max().unwrap_or_default()
 }
 
 /// Prints it.
@@ -63,12 +68,18 @@ pub fn print(outcome: &Outcome) {
     if counts.stalls > 0 {
         println!("stalls:    {} connections given up because a command had no answer", counts.stalls);
     }
-    for (number, pause) in summary.pauses.iter().enumerate() {
+    let mut harms: BTreeMap<Harm, Vec<&Pause>> = BTreeMap::new();
+    for pause in &summary.pauses {
+        harms.entry(pause.harm).or_default().push(pause);
+    }
+    for (harm, pauses) in harms {
+        let most =
+            |of: fn(&Pause) -> Duration| pauses.iter().map(|pause| of(pause)).max().unwrap_or_default().as_millis();
         println!(
-            "kill {:3}:  ready after {:4} ms, longest pause of a client's deliveries {:5} ms",
-            number + 1,
-            pause.ready_after.as_millis(),
-            pause.longest.as_millis()
+            "{} x {harm}: ready after at most {} ms, longest pause of a visitor's deliveries {} ms",
+            pauses.len(),
+            most(|pause| pause.ready_after),
+            most(|pause| pause.longest),
         );
     }
 }
@@ -78,12 +89,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pause_spans_the_kill() {
+    fn a_pause_touches_the_harm() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let deliveries = [at(10), at(20), at(300), at(310)];
-        assert_eq!(pause(&deliveries, at(25)), Some(Duration::from_millis(280)));
-        assert_eq!(pause(&deliveries, at(5)), None);
-        assert_eq!(pause(&deliveries, at(400)), None);
+        assert_eq!(pause(&deliveries, at(25), at(30)), Duration::from_millis(280));
+        assert_eq!(pause(&deliveries, at(5), at(15)), Duration::from_millis(10));
+        assert_eq!(pause(&deliveries, at(5), at(305)), Duration::from_millis(280));
+        assert_eq!(pause(&deliveries, at(400), at(500)), Duration::ZERO);
     }
 }

@@ -20,7 +20,8 @@ pub(super) async fn program(name: &str, package: &str, missing: &'static str) ->
 }
 
 fn installed(name: &str) -> Option<PathBuf> {
-    on_path(name).or_else(|| Some(Path::new("/usr/bin").join(name)).filter(|path| path.is_file()))
+    let usual = ["/usr/bin", "/usr/sbin"].map(|folder| Path::new(folder).join(name));
+    on_path(name).or_else(|| usual.into_iter().find(|path| path.is_file()))
 }
 
 async fn install(package: &str) -> Result<()> {

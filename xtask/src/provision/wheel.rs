@@ -28,8 +28,10 @@ pub struct Program {
     pub package: &'static str,
     /// The file's name.
     pub name: &'static str,
-    /// The package's version, which is the program's.
+    /// The package's version.
     pub version: &'static str,
+    /// The program's version, as it prints it.
+    pub prints: &'static str,
     /// Makes it print its version.
     pub version_argument: &'static str,
 }
@@ -48,7 +50,7 @@ impl Program {
     async fn works(self, binary: &Path) -> bool {
         let mut command = Command::new(binary);
         command.arg(self.version_argument);
-        binary.is_file() && process::output(command).await.is_ok_and(|version| version.contains(self.version))
+        binary.is_file() && process::output(command).await.is_ok_and(|version| version.contains(self.prints))
     }
 
     async fn fetch(self, dir: &Path, binary: &Path) -> Result<()> {

@@ -7,10 +7,15 @@ use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
 use super::{Components, Step, foreign, k6};
+use crate::cluster::{Cluster, Plan};
 use crate::nats_server::NatsServer;
+use crate::s3::S3;
 use crate::{crash, instructions, layers, openapi, process, provision, workspace};
 
 const KILLS: u32 = 5;
+/// Of the cluster in which scenarios play; each takes one.
+const TENANTS: usize = 100;
+const KILLS_IN_CLUSTER: u32 = 10;
 
 impl Step {
     /// Does it.
@@ -32,8 +37,9 @@ impl Step {
             Self::Openapi => openapi::run().await,
             Self::E2e => e2e(components).await,
             Self::E2eNats => e2e_over_nats(components).await,
-            Self::Crash => crash::run(crash::Options::kills(KILLS, false)).await,
-            Self::CrashNats => crash::run(crash::Options::kills(KILLS, true)).await,
+            Self::Crash => crash::run(crash::Options::embedded(KILLS)).await,
+            Self::CrashNats => crash::run(crash::Options::over_nats(KILLS)).await,
+            Self::CrashCluster => crash::run(crash::Options::in_cluster(KILLS_IN_CLUSTER)).await,
         }
     }
 }
@@ -48,7 +54,14 @@ async fn rust_tests(components: &Components) -> Result<()> {
     let mut command = workspace::cargo();
     command.args(["test", "--release", "--workspace"]);
     command.env("KEFU_TEST_NATS_SERVER", components.nats_server.as_ref().context("no nats-server was provisioned")?);
+    let valkey_server = components.valkey_server.as_ref().context("no valkey-server was provisioned")?;
+    command.env("KEFU_TEST_VALKEY_SERVER", valkey_server);
     command.env("KEFU_TEST_BIN", kefu_binary()?);
+    let cluster = Cluster::start(&Plan::tests(2, TENANTS)).await?;
+    command.env("KEFU_TEST_CQL_NODES", cluster.cassandra.node());
+    command.env("KEFU_TEST_CLUSTER", cluster.describe(TENANTS)?);
+    let s3 = S3::start(components.weed.as_ref().context("no S3 service was provisioned")?).await?;
+    command.envs(s3.variables());
     process::run(command).await
 }
 

@@ -100,3 +100,26 @@ async fn a_notice_is_newer_than_what_is_found_meanwhile() {
     find(&edge, true);
     assert_eq!(told(&desk), [], "nothing new");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_question_without_an_answer_is_asked_again() {
+    let (edge, live) = TestEdge::with_faults(config());
+    tokio::time::advance(kefu_live::limits::LEASE).await;
+    let played = Played::served();
+    let desk = following(&edge, &played, agent("a1", Role::Agent)).await;
+    live.fail();
+    tokio::spawn(crate::customers::run(Arc::clone(&edge.services), tokio_util::sync::CancellationToken::new()));
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    assert_eq!(told(&desk), []);
+    live.heal();
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    assert_eq!(told(&desk), [Shown::Offline]);
+    // A memory that was lost does not know: what was told stays.
+    say(&edge, "c1", true);
+    live.forget();
+    edge.services.hub.ask_again();
+    edge.services.hub.ask_again();
+    tokio::time::sleep(std::time::Duration::from_secs(20)).await;
+    assert_eq!(told(&desk), [Shown::Online]);
+    assert_eq!(edge.services.hub.asked().len(), 1, "asked once, and waiting");
+}

@@ -47,7 +47,7 @@ fn a_broker_that_is_away_for_a_while_costs_nothing() {
             client.until_texts(&id, &texts).await;
         }
         assert_eq!(history(&visitor.person.api, &id, said.len()).await, said);
-        assert!(scene.kefu.runs());
+        assert!(scene.kefu.own_mut().runs());
     });
 }
 
@@ -62,16 +62,16 @@ fn a_broker_that_comes_back_empty_is_noticed_and_the_next_epoch_goes_on() {
         assert_eq!(history(&visitor.person.api, &id, 2).await, ["hello", "before"]);
         nats.restart_empty();
         // The process that runs ends by itself.
-        let status = scene.kefu.ended().await;
+        let status = scene.kefu.own_mut().ended().await;
         assert!(!status.success() && !scene.kefu.output().contains("panicked"), "{status}");
         for client in [&agent, &visitor] {
             client.until_closed().await;
         }
-        let said = scene.kefu.fails_to_start().await;
+        let said = scene.kefu.own_mut().fails_to_start().await;
         assert!(said.contains("the log has another id") && said.contains("\"Epochs\""), "{said}");
-        let done = scene.kefu.command(&["epoch", "next", "--yes"]).await;
+        let done = scene.kefu.own().command(&["epoch", "next", "--yes"]).await;
         assert!(done.success && done.stdout.contains("Epoch 2 is open"), "{}{}", done.stdout, done.stderr);
-        scene.kefu.start_again().await;
+        scene.kefu.own_mut().start_again().await;
         assert_eq!(history(&visitor.person.api, &id, 2).await, ["hello", "before"]);
         for client in [&mut agent, &mut visitor] {
             client.cut().await;

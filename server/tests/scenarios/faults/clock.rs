@@ -35,9 +35,9 @@ fn a_clock_that_is_set_disturbs_nobody() {
         assert_eq!(history(&visitor.person.api, &id, said.len()).await, said);
         // A restart while the clock is behind: within a conversation times still do not go back.
         machine.set_clock(-3_600);
-        scene.kefu.kill();
+        scene.kefu.own_mut().kill();
         visitor.until_closed().await;
-        scene.kefu.start_again().await;
+        scene.kefu.own_mut().start_again().await;
         visitor.cut().await;
         visitor.resume().await;
         visitor.say(&id, "after the restart").await;

@@ -35,10 +35,10 @@ impl Ended {
         }
         history(&visitor.person.api, &id, said.len()).await;
         if kill {
-            scene.kefu.kill();
+            scene.kefu.own_mut().kill();
         } else {
-            scene.kefu.terminate();
-            scene.kefu.ended().await;
+            scene.kefu.own().terminate();
+            scene.kefu.own_mut().ended().await;
         }
         visitor.until_closed().await;
         visitor.cut().await;
@@ -46,7 +46,7 @@ impl Ended {
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.scene.kefu.data_dir().join(name)
+        self.scene.kefu.own().data_dir().join(name)
     }
 
     fn segment(&self) -> PathBuf {
@@ -64,7 +64,7 @@ impl Ended {
 
     /// It does not start, and says these things.
     async fn is_refused(&mut self, says: &[&str]) {
-        let said = self.scene.kefu.fails_to_start().await;
+        let said = self.scene.kefu.own_mut().fails_to_start().await;
         for wanted in says {
             assert!(said.contains(wanted), "{said} says nothing of {wanted:?}");
         }
@@ -72,7 +72,7 @@ impl Ended {
 
     /// It starts, and everything is there and goes on.
     async fn goes_on(&mut self) {
-        self.scene.kefu.start_again().await;
+        self.scene.kefu.own_mut().start_again().await;
         self.visitor.resume().await;
         self.is_whole().await;
     }
@@ -119,11 +119,11 @@ fn damage_in_the_middle_of_the_log_is_refused_and_the_next_epoch_goes_on() {
 
 /// Opens the next epoch, and sees that clients and sessions go on in it.
 async fn next_epoch(ended: &mut Ended) {
-    let asked = ended.scene.kefu.command(&["epoch", "next"]).await;
+    let asked = ended.scene.kefu.own().command(&["epoch", "next"]).await;
     assert!(!asked.success && asked.stderr.contains("--yes") && asked.stderr.contains("epoch 2"), "{}", asked.stderr);
-    let done = ended.scene.kefu.command(&["epoch", "next", "--yes"]).await;
+    let done = ended.scene.kefu.own().command(&["epoch", "next", "--yes"]).await;
     assert!(done.success && done.stdout.contains("Epoch 2 is open"), "{}{}", done.stdout, done.stderr);
-    ended.scene.kefu.start_again().await;
+    ended.scene.kefu.own_mut().start_again().await;
     let (visitor, id) = (&mut ended.visitor, &ended.id);
     visitor.reconnect().await;
     let attached = visitor.attach(id).await;
@@ -179,16 +179,16 @@ fn a_store_whose_wal_is_gone_catches_up_or_is_refused() {
         ended.goes_on().await;
 
         // A WAL that is lost after a clean stop takes what came after that stop; the log still has the conversations.
-        ended.scene.kefu.terminate();
-        ended.scene.kefu.ended().await;
+        ended.scene.kefu.own().terminate();
+        ended.scene.kefu.own_mut().ended().await;
         ended.visitor.until_closed().await;
         ended.visitor.cut().await;
-        ended.scene.kefu.start_again().await;
+        ended.scene.kefu.own_mut().start_again().await;
         ended.visitor.resume().await;
         ended.visitor.say(&ended.id, "only in the WAL").await;
         ended.said.push("only in the WAL".to_owned());
         history(&ended.visitor.person.api, &ended.id, ended.said.len()).await;
-        ended.scene.kefu.kill();
+        ended.scene.kefu.own_mut().kill();
         ended.visitor.until_closed().await;
         ended.visitor.cut().await;
         std::fs::remove_file(ended.file("kefu.db-wal")).expect("it can be deleted");
@@ -222,7 +222,7 @@ fn an_epoch_is_opened_of_a_deployment_that_is_there_and_ended() {
         assert!(!nothing.success && nothing.stderr.contains("there is no deployment in nothing"), "{}", nothing.stderr);
         let scene = Scene::start(Broker::Embedded).await;
         let running =
-            eventually("an answer", async || Some(scene.kefu.command(&["epoch", "next", "--yes"]).await)).await;
+            eventually("an answer", async || Some(scene.kefu.own().command(&["epoch", "next", "--yes"]).await)).await;
         assert!(!running.success && running.stderr.contains("another process uses"), "{}", running.stderr);
     });
 }

@@ -151,7 +151,7 @@ fn a_full_disk_refuses_and_goes_on_once_there_is_room() {
         is_refused_for_now(&mut visitor, &id, &said[2]).await;
         let (ready, why) = readiness(&scene.api()).await;
         assert!(!ready && why.contains("log: its disk is full"), "{why}");
-        assert!(scene.kefu.runs(), "it lives");
+        assert!(scene.kefu.own_mut().runs(), "it lives");
         let output = scene.kefu.output();
         assert!(output.contains("the log was not written: its disk is full") && output.contains(path(&disk.data())));
         assert!(output.contains("No space left on device"), "{output}");
@@ -164,8 +164,8 @@ fn a_full_disk_refuses_and_goes_on_once_there_is_room() {
         visitor.say(&id, &said[3]).await;
         eventually("it is ready", async || readiness(&scene.api()).await.0.then_some(())).await;
         assert_eq!(history(&visitor.person.api, &id, 4).await, said);
-        scene.kefu.kill();
-        scene.kefu.start_again().await;
+        scene.kefu.own_mut().kill();
+        scene.kefu.own_mut().start_again().await;
         assert_eq!(history(&visitor.person.api, &id, 4).await, said);
     });
 }
@@ -178,12 +178,12 @@ fn a_read_only_folder_is_refused_at_the_start() {
         let mut visitor = scene.connected_visitor().await;
         let id = visitor.support();
         visitor.say(&id, "before").await;
-        scene.kefu.kill();
+        scene.kefu.own_mut().kill();
         disk.mount_again("ro");
-        let said = scene.kefu.fails_to_start().await;
+        let said = scene.kefu.own_mut().fails_to_start().await;
         assert!(said.contains(path(&disk.data())) && said.contains("Read-only file system"), "{said}");
         disk.mount_again("rw");
-        scene.kefu.start_again().await;
+        scene.kefu.own_mut().start_again().await;
         assert_eq!(history(&visitor.person.api, &id, 1).await, ["before"]);
     });
 }
@@ -200,12 +200,14 @@ fn a_disk_that_turns_read_only_takes_no_more_until_the_next_start() {
         is_refused_for_now(&mut visitor, &id, "meanwhile").await;
         let (ready, why) = readiness(&scene.api()).await;
         assert!(!ready && why.contains("log: its disk failed"), "{why}");
-        assert!(scene.kefu.runs() && scene.kefu.output().contains("the log takes no more until it is reopened"));
+        assert!(
+            scene.kefu.own_mut().runs() && scene.kefu.output().contains("the log takes no more until it is reopened")
+        );
         assert_eq!(visitor.look(|view| view.closed), None);
         machine.refuse_writes(0);
-        scene.kefu.kill();
+        scene.kefu.own_mut().kill();
         visitor.until_closed().await;
-        scene.kefu.start_again().await;
+        scene.kefu.own_mut().start_again().await;
         visitor.cut().await;
         visitor.resume().await;
         visitor.until_answered().await;

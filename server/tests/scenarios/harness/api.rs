@@ -11,7 +11,12 @@ pub struct Api {
     http: reqwest::Client,
     base: String,
     token: Option<String>,
+    /// Told by the calls with which somebody comes in, unless they tell another one.
+    site_key: Option<String>,
 }
+
+/// Calls with which somebody comes in.
+const DOORS: [&str; 2] = ["/api/kehu/session", "/api/kefu/login"];
 
 /// An answer.
 #[derive(Debug, Clone)]
@@ -33,7 +38,12 @@ impl Api {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("an HTTP client");
-        Self { http, base: base.to_owned(), token: None }
+        Self { http, base: base.to_owned(), token: None, site_key: None }
+    }
+
+    /// The same for a site of its own.
+    pub fn of_site(&self, site_key: &str) -> Self {
+        Self { site_key: Some(site_key.to_owned()), ..self.clone() }
     }
 
     /// The same with this credential.
@@ -51,7 +61,10 @@ impl Api {
         self.call(Method::GET, path, None).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Reply {
+    pub async fn post(&self, path: &str, mut body: Value) -> Reply {
+        if let (Some(site_key), true, Some(body)) = (&self.site_key, DOORS.contains(&path), body.as_object_mut()) {
+            body.entry("site_key").or_insert_with(|| site_key.clone().into());
+        }
         self.call(Method::POST, path, Some(body)).await
     }
 

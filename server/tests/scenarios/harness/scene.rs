@@ -6,6 +6,7 @@ use kefu_nats::testing::NatsServer;
 use serde_json::{Value, json};
 
 use super::api::Api;
+use super::cluster::{self, Tenant};
 use super::kefu::Kefu;
 use crate::client::{Client, Protocol};
 
@@ -14,11 +15,70 @@ use crate::client::{Client, Protocol};
 pub enum Broker {
     Embedded,
     Nats,
+    /// In NATS with three replicas; every role in processes of its own.
+    Cluster,
+}
+
+/// Where a scenario plays.
+pub enum Place {
+    /// In a process of its own.
+    Own(Box<Kefu>),
+    /// In the cluster that all share.
+    Shared(Tenant),
+}
+
+impl Place {
+    /// Host and port.
+    pub fn address(&self) -> String {
+        match self {
+            Self::Own(kefu) => kefu.address(),
+            Self::Shared(tenant) => tenant.address.clone(),
+        }
+    }
+
+    /// The process.
+    ///
+    /// # Panics
+    /// In the cluster.
+    pub fn own(&self) -> &Kefu {
+        match self {
+            Self::Own(kefu) => kefu,
+            Self::Shared(_) => panic!("this scenario needs a process of its own"),
+        }
+    }
+
+    /// The process, to be harmed.
+    ///
+    /// # Panics
+    /// In the cluster.
+    pub fn own_mut(&mut self) -> &mut Kefu {
+        match self {
+            Self::Own(kefu) => kefu,
+            Self::Shared(_) => panic!("this scenario needs a process of its own"),
+        }
+    }
+
+    /// What was printed.
+    pub fn output(&self) -> String {
+        match self {
+            Self::Own(kefu) => kefu.output(),
+            Self::Shared(_) => cluster::output(),
+        }
+    }
+
+    /// Calls without a credential.
+    fn api(&self) -> Api {
+        let api = Api::new(&format!("http://{}", self.address()));
+        match self {
+            Self::Own(_) => api,
+            Self::Shared(tenant) => api.of_site(&tenant.id),
+        }
+    }
 }
 
 /// A running deployment, and its first admin.
 pub struct Scene {
-    pub kefu: Kefu,
+    pub kefu: Place,
     pub admin: Person,
     pub nats: Option<NatsServer>,
     /// Files that it reads again whenever it starts.
@@ -56,23 +116,31 @@ impl Scene {
 
     /// A deployment with some settings changed.
     pub async fn start_with(broker: Broker, settings: &[(&str, &str)]) -> Self {
+        if broker == Broker::Cluster {
+            assert!(settings.is_empty(), "the cluster has its settings already");
+            return Self::of(Place::Shared(cluster::next_tenant().await)).await;
+        }
         let nats = (broker == Broker::Nats).then(NatsServer::start);
         let url = nats.as_ref().map(NatsServer::url);
         let mut variables = ROOM_FOR_ALL.to_vec();
         variables.extend(url.as_deref().map(|url| ("KEFU_NATS__URL", url)));
         variables.extend(settings);
-        Self { nats, ..Self::of(Kefu::start(&[], &variables).await).await }
+        Self { nats, ..Self::of(Place::Own(Box::new(Kefu::start(&[], &variables).await))).await }
     }
 
     /// A deployment whose log is its own, in a process that is started by another command.
     pub async fn start_by(wrapper: &[&str], data: Option<PathBuf>, settings: &[(&str, &str)]) -> Self {
         let mut variables = ROOM_FOR_ALL.to_vec();
         variables.extend(settings);
-        Self::of(Kefu::start_by(wrapper, data, &[], &variables).await).await
+        Self::of(Place::Own(Box::new(Kefu::start_by(wrapper, data, &[], &variables).await))).await
     }
 
-    async fn of(kefu: Kefu) -> Self {
-        let admin = log_in(&Api::new(&kefu.url()), "admin", &kefu.admin_password()).await;
+    async fn of(kefu: Place) -> Self {
+        let password = match &kefu {
+            Place::Own(kefu) => kefu.admin_password(),
+            Place::Shared(_) => PASSWORD.to_owned(),
+        };
+        let admin = log_in(&kefu.api(), "admin", &password).await;
         // Who logs in is online. This admin takes no chats.
         let office = Client::connect(&kefu.address(), &admin, Protocol::Json).await;
         office.set_status("busy").await;
@@ -82,7 +150,7 @@ impl Scene {
 
     /// Calls without a credential.
     pub fn api(&self) -> Api {
-        Api::new(&self.kefu.url())
+        self.kefu.api()
     }
 
     /// A new agent, logged in, without a socket.

@@ -13,8 +13,8 @@ pub async fn a_vanished_agents_sessions_go_to_another(broker: Broker) {
     let mut scene = Scene::start_with(broker, &[("KEFU_ALLOCATION__GRACE_S", "1")]).await;
     // A login counts as a sign of life for a minute. Only sockets count after a restart.
     let (ann, bob) = (scene.agent("ann", 5).await, scene.agent("bob", 5).await);
-    scene.kefu.kill();
-    scene.kefu.start_again().await;
+    scene.kefu.own_mut().kill();
+    scene.kefu.own_mut().start_again().await;
     let mut ann = scene.connect(&ann).await;
     ann.until_online().await;
     let bob = scene.connect(&bob).await;

@@ -63,8 +63,8 @@ pub async fn the_same_request_gets_the_same_answer(broker: Broker) {
     assert_ne!(by_agent["seq"], first["seq"]);
 
     // It is remembered across a restart.
-    scene.kefu.kill();
-    scene.kefu.start_again().await;
+    scene.kefu.own_mut().kill();
+    scene.kefu.own_mut().start_again().await;
     assert_eq!(api.post("/api/messages/send", body("by request")).await.ok(), first);
     api.post("/api/messages/send", body("another text")).await.refused(StatusCode::CONFLICT, 1002);
     chat.visitor.cut().await;

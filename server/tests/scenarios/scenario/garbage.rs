@@ -24,12 +24,12 @@ pub async fn garbage_harms_nobody(broker: Broker) {
     // What fills up once is full after the first round.
     send(&scene, &all).await;
     settled(&scene).await;
-    let before = scene.kefu.resident_kib();
+    let before = scene.kefu.own().resident_kib();
     for _ in 0..ROUNDS {
         send(&scene, &all).await;
     }
     settled(&scene).await;
-    let grown = scene.kefu.resident_kib().saturating_sub(before);
+    let grown = scene.kefu.own().resident_kib().saturating_sub(before);
     assert!(grown < GROWTH_KIB, "{grown} KiB more after {} inputs", ROUNDS * all.len());
     let id = chat.id.clone();
     chat.visitor.say(&id, "are you well?").await;

@@ -126,8 +126,8 @@ pub async fn an_anonymous_visitor_becomes_a_person(broker: Broker) {
     })
     .await;
 
-    scene.kefu.kill();
-    scene.kefu.start_again().await;
+    scene.kefu.own_mut().kill();
+    scene.kefu.own_mut().start_again().await;
     until_history(&person.api, &id, &texts).await;
     known.cut().await;
     known.resume().await;

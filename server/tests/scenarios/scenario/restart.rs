@@ -27,11 +27,11 @@ pub async fn what_was_acknowledged_survives_kill_9(broker: Broker) {
             }
         }
         // Some were acknowledged, some are on their way.
-        scene.kefu.kill();
+        scene.kefu.own_mut().kill();
         for visitor in &visitors {
             visitor.until_closed().await;
         }
-        scene.kefu.start_again().await;
+        scene.kefu.own_mut().start_again().await;
         for visitor in &mut visitors {
             visitor.cut().await;
             visitor.resume().await;
@@ -84,13 +84,13 @@ pub async fn a_chat_goes_on_after_a_restart(broker: Broker) {
     for client in [&agent, &visitor] {
         client.until_texts(&id, &["hello", "before"]).await;
     }
-    scene.kefu.kill();
+    scene.kefu.own_mut().kill();
     agent.until_closed().await;
     visitor.until_closed().await;
     // Written down while there is no connection: it goes out at the next one.
     visitor.cut().await;
     visitor.command(&id, message("while it was down"));
-    scene.kefu.start_again().await;
+    scene.kefu.own_mut().start_again().await;
     agent.cut().await;
     agent.resume().await;
     visitor.resume().await;

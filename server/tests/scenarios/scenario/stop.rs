@@ -10,7 +10,7 @@ pub async fn a_stop_tells_clients_and_loses_nothing(broker: Broker) {
     for number in 0..20 {
         visitor.command(&id, message(&format!("message {number}")));
     }
-    scene.kefu.terminate();
+    scene.kefu.own().terminate();
     for client in [&agent, &visitor] {
         let goaway =
             client.until("goaway", |view| view.current().iter().find(|frame| frame["t"] == "goaway").cloned()).await;
@@ -20,10 +20,10 @@ pub async fn a_stop_tells_clients_and_loses_nothing(broker: Broker) {
     // Clients do as they are told.
     agent.cut().await;
     visitor.cut().await;
-    let status = scene.kefu.ended().await;
+    let status = scene.kefu.own_mut().ended().await;
     assert!(status.success(), "{status}");
 
-    scene.kefu.start_again().await;
+    scene.kefu.own_mut().start_again().await;
     agent.resume().await;
     visitor.resume().await;
     visitor.until_answered().await;
@@ -38,7 +38,7 @@ pub async fn a_stop_tells_clients_and_loses_nothing(broker: Broker) {
 pub async fn who_stays_is_closed_in_the_end(broker: Broker) {
     let mut scene = Scene::start(broker).await;
     let visitor = scene.connected_visitor().await;
-    scene.kefu.terminate();
+    scene.kefu.own().terminate();
     assert_eq!(visitor.until_closed().await, 4101);
-    assert!(scene.kefu.ended().await.success());
+    assert!(scene.kefu.own_mut().ended().await.success());
 }

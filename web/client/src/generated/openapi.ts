@@ -74,6 +74,8 @@ export interface components {
             detail?: string;
             /** @description `edge`, `link`, `log`, `owners`, `store` or `live`. */
             name: string;
+            /** @description Whether clients should go elsewhere while it is not ok. */
+            needed: boolean;
             ok: boolean;
         };
         /** @description What was cleaned up. */
@@ -209,7 +211,7 @@ export interface components {
         /** @description How it is. */
         Health: {
             checks: components["schemas"]["Check"][];
-            /** @description `ok` or `degraded`. */
+            /** @description `ok` or `degraded`: then something is not ok, needed or not. */
             status: string;
         };
         /** @description A heartbeat. */
@@ -362,7 +364,8 @@ export interface components {
                 disabled: boolean;
                 id: string;
                 name: string;
-                online: boolean;
+                /** @description Absent while nobody knows. */
+                online?: boolean;
                 role?: components["schemas"]["Role"];
                 status?: components["schemas"]["AgentStatus"];
                 type: components["schemas"]["UserType"];
@@ -755,7 +758,8 @@ export interface components {
             disabled: boolean;
             id: string;
             name: string;
-            online: boolean;
+            /** @description Absent while nobody knows. */
+            online?: boolean;
             role?: components["schemas"]["Role"];
             status?: components["schemas"]["AgentStatus"];
             type: components["schemas"]["UserType"];

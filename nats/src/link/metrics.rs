@@ -1,0 +1,73 @@
+//! What a link counts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGaugeVec, Opts, Registry};
+
+use crate::broker::LogName;
+
+/// From an inbox in memory to a broker that hangs, in seconds.
+const BUCKETS_S: [f64; 10] = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0];
+
+/// The metrics of this process's link.
+#[derive(Clone)]
+pub struct LinkMetrics(Arc<Inner>);
+
+struct Inner {
+    envelope_seconds: Histogram,
+    pending: IntGaugeVec,
+    again: IntCounterVec,
+}
+
+/// Why a log's conversations are attached again, and its unanswered commands sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// The log has another owner, or the same one claimed again.
+    Generation,
+    /// A delivery is missing.
+    Gap,
+    /// The owner does not know this link any more.
+    Forgotten,
+    /// The connection to the broker was gone, or did not keep up.
+    Suspect,
+}
+
+impl LinkMetrics {
+    /// Registers them.
+    ///
+    /// # Errors
+    /// When they are registered already.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let envelopes = HistogramOpts::new("kefu_link_envelope_seconds", "From commands sent to the inbox's answer");
+        let pending = Opts::new("kefu_link_pending_commands", "Commands without an answer yet");
+        let again = Opts::new("kefu_link_again_total", "Logs attached again, by reason");
+        let inner = Inner {
+            envelope_seconds: Histogram::with_opts(envelopes.buckets(BUCKETS_S.to_vec()))?,
+            pending: IntGaugeVec::new(pending, &["log"])?,
+            again: IntCounterVec::new(again, &["reason"])?,
+        };
+        registry.register(Box::new(inner.envelope_seconds.clone()))?;
+        registry.register(Box::new(inner.pending.clone()))?;
+        registry.register(Box::new(inner.again.clone()))?;
+        Ok(Self(Arc::new(inner)))
+    }
+
+    pub(super) fn taken(&self, took: Duration) {
+        self.0.envelope_seconds.observe(took.as_secs_f64());
+    }
+
+    pub(super) fn pending(&self, log: LogName, commands: usize) {
+        self.0.pending.with_label_values(&[log.to_string()]).set(i64::try_from(commands).unwrap_or(i64::MAX));
+    }
+
+    pub(super) fn again(&self, why: Again) {
+        let reason = match why {
+            Again::Generation => "generation",
+            Again::Gap => "gap",
+            Again::Forgotten => "forgotten",
+            Again::Suspect => "suspect",
+        };
+        self.0.again.with_label_values(&[reason]).inc();
+    }
+}

@@ -1,0 +1,169 @@
+//! Login sessions. They expire by their TTL.
+//!
+//! Two tables hold a login: `login_sessions` is what counts, `logins_by_user` says whose there are and is written first
+//! and deleted last, so that whoever deletes all logins of a user finds them all. The time of a write is the time of use
+//! that it tells, so a later use wins over an earlier one whatever order they come in. A deletion is dated an hour ahead:
+//! no use whose write was under way then, by a clock that is up to an hour fast, brings the login back.
+
+use std::time::Duration;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use kefu_model::{At, TenantId, User};
+use scylla::{DeserializeRow, SerializeRow};
+
+use super::client::Client;
+use super::expiry::{now, ttl_seconds};
+use super::values::{at, int, kind, limit, read_at, read_tenant, read_u8, read_u64};
+use crate::directory::{LoginSession, TokenHash};
+use crate::error::StoreError;
+use crate::limits::LOGINS_PER_USER;
+use crate::rows::user_from_text;
+
+const DELETED_AHEAD: Duration = Duration::from_secs(60 * 60);
+/// Logins read or deleted side by side.
+const ABREAST: usize = 32;
+
+/// Stores a login. Its time of write is the one of its first use, so that the same again does not undo a later use.
+pub(super) async fn put(client: &Client, login: &LoginSession) -> Result<(), StoreError> {
+    write(client, login, micros(login.last_seen_at)).await
+}
+
+pub(super) async fn by_hash(client: &Client, token_hash: TokenHash) -> Result<Option<LoginSession>, StoreError> {
+    Ok(stored(client, token_hash).await?.map(|(login, _)| login))
+}
+
+pub(super) async fn touch(
+    client: &Client,
+    token_hash: TokenHash,
+    expires_at: At,
+    last_seen_at: At,
+) -> Result<bool, StoreError> {
+    let Some((login, written)) = stored(client, token_hash).await? else { return Ok(false) };
+    let next = LoginSession {
+        expires_at: login.expires_at.max(expires_at),
+        last_seen_at: login.last_seen_at.max(last_seen_at),
+        ..login.clone()
+    };
+    if next != login {
+        write(client, &next, micros(next.last_seen_at).max(written + 1)).await?;
+    }
+    Ok(true)
+}
+
+pub(super) async fn of_user(client: &Client, tenant: &TenantId, user: &User) -> Result<Vec<LoginSession>, StoreError> {
+    let cql = "SELECT token_hash FROM logins_by_user WHERE tenant = ? AND user_kind = ? AND user_id = ? LIMIT ?";
+    let values = (tenant.as_str(), kind(user), user.id.as_str(), limit(LOGINS_PER_USER as usize));
+    let rows: Vec<(Vec<u8>,)> = client.rows(cql, values).await?;
+    let logins = futures::stream::iter(rows).map(|(hash,)| async move { by_hash(client, read_hash(&hash)?).await });
+    logins.buffered(ABREAST).try_filter_map(|login| async move { Ok(login) }).try_collect().await
+}
+
+pub(super) async fn revoke(client: &Client, token_hash: TokenHash) -> Result<bool, StoreError> {
+    let Some(login) = by_hash(client, token_hash).await? else { return Ok(false) };
+    delete(client, &login).await?;
+    Ok(true)
+}
+
+pub(super) async fn revoke_all(client: &Client, tenant: &TenantId, user: &User) -> Result<Vec<TokenHash>, StoreError> {
+    let logins = of_user(client, tenant, user).await?;
+    let deletions: Vec<_> = logins.iter().map(|login| delete(client, login)).collect();
+    futures::stream::iter(deletions).buffer_unordered(ABREAST).try_collect::<()>().await?;
+    Ok(logins.iter().map(|login| login.token_hash).collect())
+}
+
+#[derive(SerializeRow)]
+struct LoginValues<'a> {
+    token_hash: &'a [u8],
+    tenant: &'a str,
+    user_kind: i8,
+    user_id: &'a str,
+    created_at: i64,
+    expires_at: i64,
+    last_seen_at: i64,
+    remember: bool,
+    device: &'a str,
+    ttl: i32,
+    written: i64,
+}
+
+async fn write(client: &Client, login: &LoginSession, written: i64) -> Result<(), StoreError> {
+    let listed =
+        "INSERT INTO logins_by_user (tenant, user_kind, user_id, created_at, token_hash) VALUES (?, ?, ?, ?, ?)
+                  USING TTL ? AND TIMESTAMP ?";
+    let (tenant, user_kind, user_id) = (login.tenant.as_str(), kind(&login.user), login.user.id.as_str());
+    let ttl = ttl_seconds(login.expires_at, now());
+    let (hash, created_at) = (login.token_hash.0.as_slice(), at(login.created_at));
+    client.write(listed, (tenant, user_kind, user_id, created_at, hash, ttl, written)).await?;
+    let cql =
+        "INSERT INTO login_sessions (token_hash, tenant, user_kind, user_id, created_at, expires_at, last_seen_at,
+                                           remember, device)
+               VALUES (:token_hash, :tenant, :user_kind, :user_id, :created_at, :expires_at, :last_seen_at, :remember,
+                       :device)
+               USING TTL :ttl AND TIMESTAMP :written";
+    let values = LoginValues {
+        token_hash: hash,
+        tenant,
+        user_kind,
+        user_id,
+        created_at,
+        expires_at: at(login.expires_at),
+        last_seen_at: at(login.last_seen_at),
+        remember: login.remember,
+        device: &login.device,
+        ttl,
+        written,
+    };
+    client.write(cql, values).await
+}
+
+async fn delete(client: &Client, login: &LoginSession) -> Result<(), StoreError> {
+    let hash = login.token_hash.0.as_slice();
+    let ahead = At(now().0.saturating_add(DELETED_AHEAD.as_millis() as u64));
+    let deleted = micros(ahead.max(login.last_seen_at)) + 999;
+    let cql = "DELETE FROM login_sessions USING TIMESTAMP ? WHERE token_hash = ?";
+    client.write(cql, (deleted, hash)).await?;
+    let listed = "DELETE FROM logins_by_user USING TIMESTAMP ?
+                  WHERE tenant = ? AND user_kind = ? AND user_id = ? AND created_at = ? AND token_hash = ?";
+    let (tenant, user_kind, user_id) = (login.tenant.as_str(), kind(&login.user), login.user.id.as_str());
+    client.write(listed, (deleted, tenant, user_kind, user_id, at(login.created_at), hash)).await
+}
+
+#[derive(DeserializeRow)]
+struct LoginRow {
+    tenant: String,
+    user_kind: i8,
+    user_id: String,
+    created_at: i64,
+    expires_at: i64,
+    last_seen_at: i64,
+    remember: bool,
+    device: String,
+    written: i64,
+}
+
+/// A login and the time of its last write.
+async fn stored(client: &Client, token_hash: TokenHash) -> Result<Option<(LoginSession, i64)>, StoreError> {
+    let cql = "SELECT tenant, user_kind, user_id, created_at, expires_at, last_seen_at, remember, device,
+                      WRITETIME(last_seen_at) AS written
+               FROM login_sessions WHERE token_hash = ?";
+    let Some(row) = client.first::<LoginRow>(cql, (token_hash.0.as_slice(),)).await? else { return Ok(None) };
+    let login = LoginSession {
+        token_hash,
+        tenant: read_tenant(&row.tenant)?,
+        user: user_from_text(read_u8(row.user_kind)?, &row.user_id)?,
+        created_at: read_at(row.created_at)?,
+        expires_at: read_at(row.expires_at)?,
+        last_seen_at: read_at(row.last_seen_at)?,
+        remember: row.remember,
+        device: row.device,
+    };
+    Ok(Some((login, read_u64(row.written).map(int)?)))
+}
+
+fn read_hash(bytes: &[u8]) -> Result<TokenHash, StoreError> {
+    bytes.try_into().map(TokenHash).map_err(|error| StoreError::corrupt("token hash", error))
+}
+
+fn micros(time: At) -> i64 {
+    at(time).saturating_mul(1_000)
+}
