@@ -1,4 +1,4 @@
-//! A whole cluster on loopback: three NATS servers, Valkey, Cassandra, several processes of each role, and a load balancer.
+//! A whole cluster on loopback: three NATS servers, Valkey, Cassandra, an S3 service, several processes of each role, and a load balancer.
 
 mod balancer;
 mod nats;
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::cassandra::CassandraServer;
 use crate::nats_server::free_port;
+use crate::s3::S3;
 use crate::service::Service;
 use crate::{provision, workspace};
 use balancer::Balancer;
@@ -22,8 +23,9 @@ use valkey::Valkey;
 
 const READY_LIMIT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(50);
-/// Limits that tests from one address would meet.
-const RAISED: [(&str, &str); 5] = [
+/// Limits that tests from one address would meet, and a time that they would wait for.
+const FOR_TESTS: [(&str, &str); 6] = [
+    ("KEFU_ALLOCATION__GRACE_S", "5"),
     ("KEFU_LIMITS__REQUESTS_PER_ADDRESS_MINUTE", "1000000"),
     ("KEFU_LIMITS__REQUESTS_PER_USER_MINUTE", "1000000"),
     ("KEFU_LIMITS__VISITORS_PER_ADDRESS_MINUTE", "100000"),
@@ -82,6 +84,8 @@ pub struct Cluster {
     pub valkey: Valkey,
     /// Its Cassandra.
     pub cassandra: CassandraServer,
+    /// Its files.
+    pub s3: S3,
     folder: TempDir,
 }
 
@@ -101,12 +105,13 @@ impl Cluster {
         let folder = tempfile::Builder::new().prefix("kefu-cluster-").tempdir().context("no temporary folder")?;
         let (nats_program, valkey_program, haproxy) =
             (provision::nats_server().await?, provision::valkey_server().await?, provision::haproxy().await?);
-        println!("starting three NATS servers, Valkey and Cassandra");
-        let cassandra_program = provision::cassandra().await?;
-        let (nats, valkey, cassandra) = tokio::try_join!(
+        println!("starting three NATS servers, Valkey, Cassandra and an S3 service");
+        let (cassandra_program, weed) = (provision::cassandra().await?, provision::weed().await?);
+        let (nats, valkey, cassandra, s3) = tokio::try_join!(
             NatsCluster::start(&nats_program, folder.path()),
             Valkey::start(&valkey_program, folder.path()),
             CassandraServer::start(&cassandra_program),
+            S3::start(&weed),
         )?;
         let config = folder.path().join("kefu.toml");
         std::fs::write(&config, tenants(plan.tenants)).context("cannot write the settings")?;
@@ -119,7 +124,8 @@ impl Cluster {
             ("KEFU_CQL__REPLICATION_FACTOR".to_owned(), "1".to_owned()),
             ("KEFU_SERVER__TRUSTED_PROXIES".to_owned(), "127.0.0.1/32".to_owned()),
         ];
-        let raised = RAISED.iter().filter(|_| plan.tenants > 0);
+        settings.extend(s3.settings());
+        let raised = FOR_TESTS.iter().filter(|_| plan.tenants > 0);
         settings.extend(raised.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         println!("starting {} processes of kefu", plan.processes * ROLES.len());
         let mut processes = Vec::new();
@@ -132,7 +138,7 @@ impl Cluster {
             processes.iter().filter(|process| process.role == Role::Edge).map(|edge| edge.port).collect();
         let port = plan.port.map_or_else(free_port, Ok)?;
         let balancer = Balancer::start(&haproxy, folder.path(), port, &edges).await?;
-        let mut cluster = Self { processes, settings, balancer, nats, valkey, cassandra, folder };
+        let mut cluster = Self { processes, settings, balancer, nats, valkey, cassandra, s3, folder };
         cluster.until_ready().await?;
         Ok(cluster)
     }
