@@ -26,7 +26,7 @@ use crate::machine::{Input, Settings};
 use crate::metrics::Metrics;
 use crate::services::Services;
 use crate::upstream::Upstream;
-use crate::{accept, attendance, customers, presence, registry, rest, sse, sweep};
+use crate::{accept, attendance, customers, presence, registry, rest, sse, sweep, warm};
 
 /// How long sockets may take to close once they were told to.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
@@ -134,6 +134,7 @@ impl Edge {
         let mut tasks = JoinSet::new();
         tasks.spawn(follow(Arc::clone(&services), events, stop_tasks.clone()));
         tasks.spawn(ends(publish(Arc::clone(&services), notices, stop_tasks.clone())));
+        tasks.spawn(once(warm::run(Arc::clone(&services), stop_tasks.clone()), stop_tasks.clone()));
         tasks.spawn(ends(sweep::run(Arc::clone(&services), stop_tasks.clone())));
         tasks.spawn(ends(presence::run(Arc::clone(&services), stop_tasks.clone())));
         tasks.spawn(ends(customers::run(Arc::clone(&services), stop_tasks.clone())));
@@ -207,6 +208,7 @@ pub(crate) fn assemble(
         opened: sweep::Opened::default(),
         streams: crate::sse::Streams::default(),
         started: Instant::now(),
+        warmth: crate::warm::Warmth::default(),
         draining: AtomicBool::new(false),
         next_number: AtomicU64::new(1),
     };
@@ -229,6 +231,13 @@ pub(crate) fn settings(config: &EdgeConfig) -> Settings {
 
 async fn ends(task: impl Future<Output = ()>) -> Result<(), EdgeError> {
     task.await;
+    Ok(())
+}
+
+/// What ends before the others without harm.
+async fn once(task: impl Future<Output = ()>, stop: CancellationToken) -> Result<(), EdgeError> {
+    task.await;
+    stop.cancelled().await;
     Ok(())
 }
 

@@ -176,6 +176,11 @@ impl Hub {
         shard.get(&(tenant.clone(), conversation))?.known()
     }
 
+    /// Whether a conversation's state is here.
+    pub(crate) fn knows(&self, key: &Key) -> bool {
+        self.shard(key.1).lock().get(key).is_none_or(|followed| followed.live.is_some())
+    }
+
     /// Announces an agent's status to agents everywhere.
     pub(crate) fn agent_presence(&self, tenant: &TenantId, user: &User, status: AgentStatus) {
         self.publish(Notice::Presence { tenant: tenant.clone(), user: user.clone(), status });

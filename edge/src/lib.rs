@@ -31,6 +31,7 @@ mod sweep;
 #[cfg(test)]
 mod testing;
 mod upstream;
+mod warm;
 mod ws;
 mod ws_guard;
 

@@ -27,6 +27,8 @@ pub(crate) struct Metrics {
     pub(crate) delivered: Histogram,
     /// Conversations followed.
     pub(crate) followed: prometheus::IntGauge,
+    /// How long loading what is open took at the start, in seconds.
+    pub(crate) warm_seconds: prometheus::Gauge,
 }
 
 impl Metrics {
@@ -51,6 +53,7 @@ impl Metrics {
             answers: Histogram::with_opts(answers)?,
             delivered: Histogram::with_opts(delivered)?,
             followed: prometheus::IntGauge::with_opts(opts("followed_conversations", "Conversations followed."))?,
+            warm_seconds: prometheus::Gauge::with_opts(opts("warm_seconds", "Loading what is open, at the start."))?,
         };
         metrics.register_all(registry)?;
         Ok(metrics)
@@ -67,7 +70,8 @@ impl Metrics {
         registry.register(Box::new(self.requests.clone()))?;
         registry.register(Box::new(self.answers.clone()))?;
         registry.register(Box::new(self.delivered.clone()))?;
-        registry.register(Box::new(self.followed.clone()))
+        registry.register(Box::new(self.followed.clone()))?;
+        registry.register(Box::new(self.warm_seconds.clone()))
     }
 
     /// Counts a refusal.

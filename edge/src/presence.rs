@@ -132,6 +132,14 @@ impl PresenceKeeper {
         }
     }
 
+    /// Renews every lease at once: `live` has lost them.
+    pub(crate) fn renew_all(&self) {
+        for agent in self.agents.lock().values_mut() {
+            agent.lease_due_ms = 0;
+        }
+        self.changed.notify_one();
+    }
+
     /// What an agent of this edge chose, as far as this edge knows.
     pub(crate) fn chosen(&self, tenant: &TenantId, agent: &UserId) -> Option<Chosen> {
         self.agents.lock().get(&(tenant.clone(), agent.clone())).map(|agent| agent.chosen)

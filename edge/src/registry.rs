@@ -23,6 +23,8 @@ use wishes::{Wish, Wishes};
 
 /// Calls to `live` at a time.
 const AT_A_TIME: usize = 64;
+/// How often it is looked whether `live` lost its memory.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Taking everything back when the edge stops may take so long; what is left expires.
 const FORGET_WITHIN: Duration = Duration::from_secs(5);
 
@@ -86,7 +88,7 @@ async fn keep_lease(services: &Services) {
                     register_all(services);
                     services.registry.leased.notify_one();
                 }
-                let _ = timeout(LEASE / 3, services.registry.unleased.notified()).await;
+                let _ = timeout(LEASE / 3, until_due(services)).await;
             }
             Err(error) => {
                 failures += 1;
@@ -94,6 +96,25 @@ async fn keep_lease(services: &Services) {
                 sleep(pause(failures)).await;
             }
         }
+    }
+}
+
+/// Waits until the edge has no lease, because somebody found so or `live` lost its memory. Then agents' leases are gone too.
+async fn until_due(services: &Services) {
+    let lost = async {
+        let mut known = None;
+        loop {
+            sleep(LOOK_EVERY).await;
+            let Ok(incarnation) = services.live.incarnation().await else { continue };
+            if *known.get_or_insert(incarnation.id) != incarnation.id {
+                services.presence.renew_all();
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = services.registry.unleased.notified() => {}
+        () = lost => {}
     }
 }
 

@@ -28,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::presence::{Chosen, PresenceKeeper, from_live};
 use crate::registry::RegistryKeeper;
 use crate::upstream::Upstream;
+use crate::warm::Warmth;
 
 /// How long allocation may take to answer what is not needed.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -59,6 +60,7 @@ pub(crate) struct Services {
     pub(crate) opened: crate::sweep::Opened,
     pub(crate) streams: crate::sse::Streams,
     pub(crate) started: Instant,
+    pub(crate) warmth: Warmth,
     pub(crate) draining: AtomicBool,
     pub(crate) next_number: AtomicU64,
 }

@@ -158,13 +158,22 @@ pub(crate) fn config() -> EdgeConfig {
 
 impl TestEdge {
     pub(crate) fn new(config: EdgeConfig) -> Self {
+        let edge = Self::cold(config);
+        edge.services.warmth.complete();
+        edge
+    }
+
+    /// An edge that has loaded nothing yet.
+    pub(crate) fn cold(config: EdgeConfig) -> Self {
         Self::with_live(config, Arc::new(MemoryLive::new(1)))
     }
 
     /// An edge whose `live` fails as the test likes.
     pub(crate) fn with_faults(config: EdgeConfig) -> (Self, Arc<Faulty>) {
         let live = Arc::new(Faulty::new(|_| None));
-        (Self::with_live(config, live.clone()), live)
+        let edge = Self::with_live(config, live.clone());
+        edge.services.warmth.complete();
+        (edge, live)
     }
 
     fn with_live(config: EdgeConfig, live: Arc<dyn Live>) -> Self {

@@ -288,9 +288,10 @@ fn given_path(path: &Path) -> Option<PathBuf> {
 /// An address without user and password, for people to read.
 #[must_use]
 pub fn without_login(urls: &str) -> String {
-    let shown = |url: &str| match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}{}", &url[..scheme + 3], &url[at + 1..]),
-        _ => url.to_owned(),
+    let shown = |url: &str| {
+        let (scheme, rest) = url.find("://").map_or(("", url), |at| url.split_at(at + 3));
+        let host = rest.rfind('@').map_or(rest, |at| &rest[at + 1..]);
+        format!("{scheme}{host}")
     };
     urls.split(',').map(shown).collect::<Vec<_>>().join(",")
 }
@@ -302,5 +303,6 @@ mod tests {
     #[test]
     fn logins_are_not_shown() {
         assert_eq!(without_login("nats://u:p@h:4222,nats://i:1"), "nats://h:4222,nats://i:1");
+        assert_eq!(without_login("u:p@h:4222,i:1"), "h:4222,i:1");
     }
 }

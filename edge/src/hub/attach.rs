@@ -39,6 +39,24 @@ impl Hub {
         }
     }
 
+    /// Follows conversations for who may come for them; who does not come in a while is not waited for.
+    pub(crate) fn follow(&self, keys: &[Key]) {
+        let requests: Vec<_> = keys.iter().filter_map(|key| self.follow_one(key)).collect();
+        if !requests.is_empty() {
+            self.upstream.attach(requests);
+        }
+    }
+
+    fn follow_one(&self, key: &Key) -> Option<AttachRequest> {
+        let mut shard = self.shard(key.1).lock();
+        if shard.contains_key(key) {
+            return None;
+        }
+        shard.insert(key.clone(), Box::new(Followed::new()));
+        let (tenant, conversation) = key.clone();
+        Some(AttachRequest { token: self.token(), tenant, conversation, cursor: None })
+    }
+
     fn may_follow_more(&self, connection: &Connection, conversation: ConversationId) -> bool {
         let mut followed = connection.followed().lock();
         if followed.len() >= self.limits.followed_per_connection && !followed.contains(conversation) {
@@ -215,6 +233,9 @@ impl Hub {
         if let Some(waiting) = followed.take_waiting(token) {
             waiting.connection.followed().lock().remove(conversation);
             waiting.connection.send(&refused(waiting.id, conversation, refusal));
+        }
+        if followed.is_unknown() {
+            shard.remove(&key);
         }
     }
 }

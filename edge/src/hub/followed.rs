@@ -88,6 +88,11 @@ impl Followed {
         self.subscribers.is_empty() && self.waiting.is_empty() && now_ms.saturating_sub(self.idle_since_ms) >= linger_ms
     }
 
+    /// Whether nothing came of following it, and nobody is left who asked.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.live.is_none() && self.waiting.is_empty() && self.subscribers.is_empty()
+    }
+
     /// Epoch and state, unless it is catching up.
     pub(super) fn known(&self) -> Option<(u64, Conversation)> {
         let live = self.live.as_ref().filter(|_| self.resync.is_none())?;

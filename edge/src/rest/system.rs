@@ -58,7 +58,7 @@ pub(crate) async fn info(State(services): State<Arc<Services>>, _: Access<Agents
 /// Whether something works.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Check {
-    /// `edge`, `link`, `log`, `owners`, `store`, `live` or `files`.
+    /// `edge`, `link`, `log`, `owners`, `warm`, `store`, `live` or `files`.
     name: &'static str,
     ok: bool,
     /// Whether clients should go elsewhere while it is not ok.
@@ -112,15 +112,24 @@ async fn look(services: &Services) -> Health {
     let (store, live, files) =
         tokio::join!(services.store.ping(), within(services.live.incarnation()), within(services.files.ping()),);
     let unowned = link.logs.saturating_sub(link.owned);
+    let warm = services.warmth.is_complete();
     let checks = vec![
         check("edge", (!services.is_draining()).then_some(()).ok_or("is stopping")),
         check("link", link.connected.then_some(()).ok_or("the broker is not connected")),
         check("log", link.trouble.map_or(Ok(()), Err)),
-        check("owners", (unowned == 0).then_some(()).ok_or(format!("{unowned} of {} logs without owner", link.logs))),
-        check("store", store),
-        // Logins come from the store, limits are open, messages need none of it: elsewhere it is no better.
+        // Later a log without one gets another within seconds, and other edges miss it as well.
+        Check {
+            needed: !warm,
+            ..check(
+                "owners",
+                (unowned == 0).then_some(()).ok_or(format!("{unowned} of {} logs without owner", link.logs)),
+            )
+        },
+        check("warm", warm.then_some(()).ok_or("open conversations are being loaded")),
+        // Everyone shares them, so elsewhere it is no better: without the store, conversations that are open go on and
+        // tokens are checked as long as they are remembered; messages need neither `live` nor files.
+        Check { needed: false, ..check("store", store) },
         Check { needed: false, ..check("live", live) },
-        // Everything but uploads and downloads goes on without.
         Check { needed: false, ..check("files", files) },
     ];
     let status = if checks.iter().all(|check| check.ok) { "ok" } else { "degraded" };

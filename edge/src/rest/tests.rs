@@ -320,7 +320,10 @@ async fn calls_are_limited_by_user() {
 
 #[tokio::test]
 async fn readiness_tells_the_truth() {
-    let edge = TestEdge::new(config());
+    let edge = TestEdge::cold(config());
+    let cold = call(&edge, request("GET", "/readyz", None, None)).await;
+    assert_eq!(cold.status(), StatusCode::SERVICE_UNAVAILABLE);
+    edge.services.warmth.complete();
     assert_eq!(call(&edge, request("GET", "/readyz", None, None)).await.status(), StatusCode::OK);
     edge.services.draining.store(true, std::sync::atomic::Ordering::Relaxed);
     let response = call(&edge, request("GET", "/readyz", None, None)).await;

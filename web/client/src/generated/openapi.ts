@@ -72,7 +72,7 @@ export interface components {
         Check: {
             /** @description Why not. */
             detail?: string;
-            /** @description `edge`, `link`, `log`, `owners`, `store` or `live`. */
+            /** @description `edge`, `link`, `log`, `owners`, `warm`, `store`, `live` or `files`. */
             name: string;
             /** @description Whether clients should go elsewhere while it is not ok. */
             needed: boolean;
