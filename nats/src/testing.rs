@@ -51,6 +51,53 @@ pub struct NatsServer {
     dir: TempDir,
     port: u16,
     child: Option<Child>,
+    /// Lines of the configuration beside those of every server.
+    cluster: String,
+}
+
+/// Three servers as one cluster, so that streams can have three replicas.
+pub struct NatsCluster {
+    servers: Vec<NatsServer>,
+}
+
+impl NatsCluster {
+    /// Starts the servers and waits until they answer; they may need a moment more to find one another.
+    ///
+    /// # Panics
+    /// If the environment does not name the binary, or one does not start.
+    pub fn start() -> Self {
+        let routes: Vec<u16> = (0..3).map(|_| free_port()).collect();
+        let all: Vec<_> = routes.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
+        let servers = routes.iter().enumerate().map(|(index, port)| {
+            let cluster = format!(
+                "server_name: n{index}\ncluster {{ name: tests, listen: \"127.0.0.1:{port}\", routes: [{}] }}\n",
+                all.join(", ")
+            );
+            NatsServer::start_with(cluster)
+        });
+        Self { servers: servers.collect() }
+    }
+
+    /// The addresses for clients.
+    pub fn urls(&self) -> Vec<String> {
+        self.servers.iter().map(NatsServer::url).collect()
+    }
+
+    /// Ends all servers at once (SIGKILL). Their files stay.
+    pub fn kill(&mut self) {
+        self.servers.iter_mut().for_each(NatsServer::kill);
+    }
+
+    /// Starts them again with their files, on the same ports.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.servers.iter_mut().for_each(NatsServer::restart);
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("its address").port()
 }
 
 impl NatsServer {
@@ -59,7 +106,11 @@ impl NatsServer {
     /// # Panics
     /// If the environment does not name the binary, or it does not start.
     pub fn start() -> Self {
-        let mut server = Self { dir: TempDir::new(), port: 0, child: None };
+        Self::start_with(String::new())
+    }
+
+    fn start_with(cluster: String) -> Self {
+        let mut server = Self { dir: TempDir::new(), port: 0, child: None, cluster };
         server.spawn();
         server
     }
@@ -102,9 +153,10 @@ impl NatsServer {
         let port = if self.port == 0 { -1 } else { i32::from(self.port) };
         let text = format!(
             "listen: \"127.0.0.1:{port}\"\nports_file_dir: {dir:?}\nlog_file: {:?}\n\
-             jetstream {{ store_dir: {:?}, sync_interval: always, max_memory_store: 64GB, max_file_store: 8TB }}\n",
+             jetstream {{ store_dir: {:?}, sync_interval: always, max_memory_store: 64GB, max_file_store: 8TB }}\n{}",
             dir.join("log"),
             dir.join("store"),
+            self.cluster,
         );
         fs::write(&config, text).expect("the configuration can be written");
         let mut command = Command::new(&binary);

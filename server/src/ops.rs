@@ -13,6 +13,7 @@ use kefu_nats::transport::ConnectionState;
 use kefu_store::Store;
 use prometheus::{Encoder as _, TextEncoder};
 use tokio::net::TcpListener;
+use tokio::time::{Duration, Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// What the answers are made of.
@@ -24,7 +25,12 @@ pub struct Ops {
     pub store: Arc<dyn Store>,
     /// Metrics of all roles.
     pub registry: prometheus::Registry,
+    /// From then on it takes work: before, it listens who else does.
+    pub settled_at: Instant,
 }
+
+/// How long the store may take to answer a check: less than a probe waits.
+const SOON: Duration = Duration::from_millis(500);
 
 /// Serves until it is stopped.
 ///
@@ -43,9 +49,12 @@ async fn ready(State(ops): State<Ops>) -> impl IntoResponse {
     if *ops.broker.transport().connection().borrow() != ConnectionState::Connected {
         return (StatusCode::SERVICE_UNAVAILABLE, "not ready: the broker cannot be reached\n");
     }
-    match ops.store.ping().await {
-        Ok(()) => (StatusCode::OK, "ready\n"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: the store does not answer\n"),
+    if Instant::now() < ops.settled_at {
+        return (StatusCode::SERVICE_UNAVAILABLE, "not ready: it listens who else is there\n");
+    }
+    match timeout(SOON, ops.store.ping()).await {
+        Ok(Ok(())) => (StatusCode::OK, "ready\n"),
+        Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: the store does not answer\n"),
     }
 }
 

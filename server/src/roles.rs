@@ -19,6 +19,7 @@ use kefu_store::StoreError;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::banner::Banner;
@@ -103,7 +104,8 @@ async fn serve(
         banner = Some(Banner { address, public_url, demo, first_admin: parts.opened.first_admin.clone() });
     } else {
         let Opened { broker, store, registry, .. } = &parts.opened;
-        let ops = ops::Ops { broker: broker.clone(), store: store.clone(), registry: registry.clone() };
+        let settled_at = Instant::now() + backends::settle(&parts.settings);
+        let ops = ops::Ops { broker: broker.clone(), store: store.clone(), registry: registry.clone(), settled_at };
         println!("Kefu runs {roles:?}; health and metrics are on http://{}", listener.local_addr()?);
         let stop = workers_stop.clone();
         workers.spawn(async move { ("health and metrics", ops::serve(ops, listener, stop).await) });

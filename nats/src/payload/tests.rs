@@ -1,6 +1,7 @@
 //! What is written is read back, and nothing else is.
 
 mod arbitrary;
+mod golden;
 
 use std::time::Duration;
 
