@@ -46,22 +46,33 @@ pub struct Plan {
     pub tenants: usize,
     /// The binary.
     pub kefu: PathBuf,
+    /// Settings of all its processes, beside those that make them a cluster, as environment variables.
+    pub settings: Vec<(String, String)>,
 }
 
 impl Plan {
     /// So many processes of each role, with the demo's accounts.
     pub fn demo(processes: usize) -> Self {
-        Self { processes, port: None, demo: true, tenants: 0, kefu: kefu() }
+        Self { demo: true, ..Self::bare(processes) }
     }
 
     /// So many processes of each role, behind a load balancer on that port.
     pub fn new(processes: usize, port: u16) -> Self {
-        Self { processes, port: Some(port), demo: false, tenants: 0, kefu: kefu() }
+        Self { port: Some(port), ..Self::bare(processes) }
     }
 
     /// For tests that have a tenant each.
     pub fn tests(processes: usize, tenants: usize) -> Self {
-        Self { processes, port: None, demo: false, tenants, kefu: kefu() }
+        Self { tenants, ..Self::bare(processes) }
+    }
+
+    /// To be loaded, with these settings.
+    pub fn load(processes: usize, settings: Vec<(String, String)>) -> Self {
+        Self { settings, ..Self::bare(processes) }
+    }
+
+    fn bare(processes: usize) -> Self {
+        Self { processes, port: None, demo: false, tenants: 0, kefu: kefu(), settings: Vec::new() }
     }
 }
 
@@ -127,6 +138,7 @@ impl Cluster {
         settings.extend(s3.settings());
         let raised = FOR_TESTS.iter().filter(|_| plan.tenants > 0);
         settings.extend(raised.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        settings.extend(plan.settings.iter().cloned());
         println!("starting {} processes of kefu", plan.processes * ROLES.len());
         let mut processes = Vec::new();
         for role in ROLES {
@@ -182,6 +194,11 @@ impl Cluster {
         let path = self.folder.path().join("cluster.json");
         std::fs::write(&path, text).context("cannot describe the cluster")?;
         Ok(path)
+    }
+
+    /// The servers beneath and before kefu's processes.
+    pub fn servers(&self) -> impl Iterator<Item = &Service> {
+        self.nats.servers.iter().chain([&self.valkey.server, self.cassandra.server(), &self.balancer.server])
     }
 
     /// Where logs are.

@@ -9,7 +9,8 @@ use crate::service::{Recipe, Service, listens};
 
 /// The load balancer.
 pub struct Balancer {
-    _server: Service,
+    /// Its process.
+    pub server: Service,
     port: u16,
 }
 
@@ -22,7 +23,7 @@ impl Balancer {
         let recipe = Recipe::new(program, ["-db".into(), "-f".into(), config.into_os_string()]);
         let mut server = Service::start("haproxy", recipe, folder)?;
         server.until_ready(async || listens(port).await).await?;
-        Ok(Self { _server: server, port })
+        Ok(Self { server, port })
     }
 
     /// Host and port.
