@@ -198,7 +198,8 @@ impl Cluster {
 
     /// The servers beneath and before kefu's processes.
     pub fn servers(&self) -> impl Iterator<Item = &Service> {
-        self.nats.servers.iter().chain([&self.valkey.server, self.cassandra.server(), &self.balancer.server])
+        let others = [&self.valkey.server, self.cassandra.server(), &self.s3.server, &self.balancer.server];
+        self.nats.servers.iter().chain(others)
     }
 
     /// Where logs are.
