@@ -111,7 +111,7 @@ pub struct Process {
 }
 
 impl Cluster {
-    /// Starts everything, and waits until the load balancer finds a ready edge.
+    /// Starts everything, and waits until the load balancer finds every edge ready.
     pub async fn start(plan: &Plan) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("kefu-cluster-").tempdir().context("no temporary folder")?;
         let (nats_program, valkey_program, haproxy) =
@@ -152,6 +152,7 @@ impl Cluster {
         let balancer = Balancer::start(&haproxy, folder.path(), port, &edges).await?;
         let mut cluster = Self { processes, settings, balancer, nats, valkey, cassandra, s3, folder };
         cluster.until_ready().await?;
+        cluster.balancer.until_ready().await?;
         Ok(cluster)
     }
 
