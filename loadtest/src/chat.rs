@@ -5,6 +5,7 @@ mod hall;
 mod load;
 mod measure;
 mod pacer;
+mod plain;
 mod setup;
 mod soak;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::jetstream::JetStream;
 use crate::report::Report;
 use crate::site::{Archive, Site};
 
@@ -57,6 +59,11 @@ pub struct Options {
     /// A soak instead: so many minutes, with resident memory each half minute.
     #[arg(long, conflicts_with = "seconds")]
     minutes: Option<u64>,
+    /// The JetStream of what is loaded, e.g. nats://127.0.0.1:4222, several with commas between them: what is published to
+    /// it for a message is counted, and then a plain publisher has it alone, with the same payloads, the same load and for
+    /// the same time, at most a minute.
+    #[arg(long, value_name = "URLS")]
+    jetstream: Option<String>,
 }
 
 impl Options {
@@ -96,6 +103,13 @@ pub async fn run(site: &mut Site, options: &Options) -> anyhow::Result<bool> {
     };
     let (hall, mut crowd) = prepare(site, plan).await?;
     println!("{} conversations with {} agents, {}", options.conversations, options.agents, options.load());
-    measure::run(site, options, &hall, &mut crowd, archive, &mut report).await?;
+    let jetstream = match &options.jetstream {
+        Some(urls) => Some(JetStream::connect(urls).await?),
+        None => None,
+    };
+    let acked = measure::run(site, jetstream.as_ref(), options, &hall, &mut crowd, archive, &mut report).await?;
+    if let Some(jetstream) = jetstream.filter(|_| hall.faults().total() == 0) {
+        plain::run(site, &jetstream, options, &hall, acked, &mut report).await?;
+    }
     report.finish(hall.faults())
 }

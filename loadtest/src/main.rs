@@ -8,7 +8,9 @@ mod console;
 mod faults;
 mod history;
 mod idle;
+mod jetstream;
 mod latency;
+mod loopback;
 mod people;
 mod report;
 mod site;
@@ -22,9 +24,17 @@ use clap::{Parser, Subcommand};
 
 use site::Site;
 
+/// What the command takes that builds and provisions.
+const BY_XTASK: &str = "\
+`cargo xtask load SCENARIO` takes besides:
+  --nats           over a nats-server of its own
+  --cluster        on a whole cluster behind its load balancer; `storm` cannot. A chat is followed by a plain publisher
+                   on the same JetStream. KEFU_TEST_BIN names a binary of kefu that is not built
+  --processes <N>  so many processes of each role in the cluster [default: 2]";
+
 /// The load generator. It exits with 1 when anything was lost, doubled, rejected or refused.
 #[derive(Debug, Parser)]
-#[command(name = "kefu-loadtest", version, about)]
+#[command(name = "kefu-loadtest", version, about, after_help = BY_XTASK)]
 struct Cli {
     #[command(flatten)]
     site: site::Options,

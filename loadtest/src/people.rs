@@ -24,6 +24,8 @@ pub struct Agent {
 /// Somebody who asks.
 #[derive(Debug, Clone)]
 pub struct Visitor {
+    /// Their id.
+    pub user: String,
     /// Their credential.
     pub token: String,
     /// Their one conversation.
@@ -65,6 +67,7 @@ pub async fn visitors(site: &Site, number: usize) -> anyhow::Result<Vec<Visitor>
     let make = |index: usize| async move {
         let answer = rest.post(index, "/api/kehu/session", None, &json!({})).await?;
         Ok::<_, anyhow::Error>(Visitor {
+            user: text(&answer, "user_id")?,
             token: text(&answer, "visitor_token")?,
             conversation: text(&answer, "support_conversation")?,
         })

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::faults::Faults;
 use crate::latency::Latency;
-use crate::site::{Cost, Site};
+use crate::site::{Costs, Site};
 
 /// The result of a run.
 #[derive(Debug)]
@@ -47,10 +47,19 @@ impl Report {
         self.number(&format!("{name} ms"), latency.json(), latency.text());
     }
 
-    /// What processes used.
-    pub fn costs(&mut self, costs: &[Cost]) {
-        for cost in costs {
-            self.number(cost.name, cost.json(), cost.text());
+    /// What processes used, and the machine.
+    pub fn costs(&mut self, costs: &Costs) {
+        self.costs_while("", costs);
+    }
+
+    /// The same, while something else was done than what the report is of: its name goes before theirs.
+    pub fn costs_while(&mut self, what: &str, costs: &Costs) {
+        for cost in &costs.each {
+            self.number(&format!("{what}{}", cost.name), cost.json(), cost.text());
+        }
+        if let Some(busy) = costs.busy_cores {
+            let text = format!("{busy:.2} of {} cores busy", machine::cores());
+            self.number(&format!("{what}machine"), json!({"busy_cores": busy}), text);
         }
     }
 

@@ -2,22 +2,28 @@
 
 mod archive;
 mod child;
+mod counters;
 mod kefu;
 mod nats;
+mod process;
+mod raised;
 mod usage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use tempfile::TempDir;
 
 pub use archive::Archive;
 pub use kefu::Kefu;
-pub use usage::{Cost, Snapshot, resident_bytes};
+pub use process::Process;
+pub use usage::{Costs, Snapshot};
 
 use crate::client::Rest;
+use crate::loopback;
+use counters::{Counters, Scrape};
 
 /// Which process is measured, and where its data is.
 #[derive(Debug, Args)]
@@ -31,15 +37,22 @@ pub struct Options {
     /// Starts this nats-server with JetStream, every write synced, and runs the process over it.
     #[arg(long, global = true)]
     nats_server: Option<PathBuf>,
-    /// A process that runs already, on this machine, instead of one of our own; e.g. http://127.0.0.1:6006. Its limits
-    /// have to be raised, see docs/performance.md.
+    /// What runs already, on this machine, instead of a process of our own; e.g. http://127.0.0.1:6006. Its limits have to
+    /// be raised, see docs/performance.md.
     #[arg(long, global = true, conflicts_with_all = ["kefu", "data_dir", "nats_server"])]
     url: Option<String>,
-    /// Its process, to be measured.
-    #[arg(long, global = true, requires = "url")]
-    pid: Option<u32>,
+    /// A process of it, to be measured under that name. Once for each.
+    #[arg(long = "process", global = true, value_name = "NAME=PID", requires = "url")]
+    processes: Vec<Process>,
+    /// A server that it uses, such as nats-1=1234: measured too, but its memory is not taken for Kefu's. Once for each.
+    #[arg(long = "server", global = true, value_name = "NAME=PID", requires = "url")]
+    servers: Vec<Process>,
+    /// Where a router or archiver of it has its /metrics, e.g. http://127.0.0.1:6007. Once for each; that of --url unless
+    /// given.
+    #[arg(long, global = true, value_name = "URL", requires = "url")]
+    metrics: Vec<String>,
     /// The password of its user `admin`; also needed with a data folder that was there before.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, env = "KEFU_LOADTEST_ADMIN_PASSWORD", hide_env_values = true)]
     admin_password: Option<String>,
 }
 
@@ -48,30 +61,54 @@ pub struct Options {
 pub struct Site {
     address: SocketAddr,
     rest: Rest,
+    scrape: Scrape,
     admin_password: Option<String>,
-    foreign_pid: Option<u32>,
+    foreign: Foreign,
     // Dropped in this order: who writes, then to whom, then where.
     kefu: Option<Kefu>,
     nats: Option<nats::Nats>,
     dir: Option<TempDir>,
 }
 
+/// Processes that others started.
+#[derive(Debug, Default)]
+struct Foreign {
+    kefu: Vec<Process>,
+    servers: Vec<Process>,
+}
+
 impl Site {
     /// Starts what was asked for, or finds what runs.
     pub async fn open(options: &Options) -> anyhow::Result<Self> {
-        if let Some(url) = &options.url {
-            let address = loopback(url)?;
-            let (admin_password, foreign_pid) = (options.admin_password.clone(), options.pid);
-            return Ok(Self {
-                address,
-                rest: Rest::new(address)?,
-                admin_password,
-                foreign_pid,
-                kefu: None,
-                nats: None,
-                dir: None,
-            });
+        match &options.url {
+            Some(url) => Self::find(options, url),
+            None => Self::start(options).await,
         }
+    }
+
+    fn find(options: &Options, url: &str) -> anyhow::Result<Self> {
+        let address = loopback::address(url, "http")?;
+        for url in &options.metrics {
+            loopback::address(url, "http")?;
+        }
+        for Process { name, pid } in options.processes.iter().chain(&options.servers) {
+            ensure!(usage::runs(*pid), "there is no process {pid} ({name})");
+        }
+        let own = [url.to_owned()];
+        let metrics = if options.metrics.is_empty() { &own[..] } else { &options.metrics };
+        Ok(Self {
+            address,
+            rest: Rest::new(address)?,
+            scrape: Scrape::new(metrics)?,
+            admin_password: options.admin_password.clone(),
+            foreign: Foreign { kefu: options.processes.clone(), servers: options.servers.clone() },
+            kefu: None,
+            nats: None,
+            dir: None,
+        })
+    }
+
+    async fn start(options: &Options) -> anyhow::Result<Self> {
         let (dir, path) = folder(options)?;
         let nats = match &options.nats_server {
             Some(binary) => Some(nats::Nats::start(binary, &path).await?),
@@ -81,7 +118,16 @@ impl Site {
         let kefu = Kefu::start(&binary, &path, nats.as_ref().map(nats::Nats::url)).await?;
         let admin_password = options.admin_password.clone().or_else(|| kefu.admin_password());
         let address = kefu.address();
-        Ok(Self { address, rest: Rest::new(address)?, admin_password, foreign_pid: None, kefu: Some(kefu), nats, dir })
+        Ok(Self {
+            address,
+            rest: Rest::new(address)?,
+            scrape: Scrape::new(&[format!("http://{address}")])?,
+            admin_password,
+            foreign: Foreign::default(),
+            kefu: Some(kefu),
+            nats,
+            dir,
+        })
     }
 
     /// Where it listens.
@@ -104,16 +150,27 @@ impl Site {
         self.kefu.as_mut().context("this scenario kills the process, so it takes one of its own: leave --url out")
     }
 
-    /// What is measured, by name.
-    pub fn processes(&self) -> Vec<(&'static str, u32)> {
-        let kefu = self.kefu.as_ref().and_then(Kefu::pid).or(self.foreign_pid).map(|pid| ("kefu", pid));
-        let nats = self.nats.as_ref().and_then(nats::Nats::pid).map(|pid| ("nats-server", pid));
-        kefu.into_iter().chain(nats).chain([("generator", std::process::id())]).collect()
+    /// What routers and archivers have counted.
+    async fn counters(&self) -> anyhow::Result<Counters> {
+        self.scrape.counters().await
     }
 
-    /// Resident memory of the process under test, in bytes; 0 where the system does not tell it.
+    /// Kefu's processes.
+    fn product(&self) -> Vec<Process> {
+        let own = self.kefu.as_ref().and_then(Kefu::pid).map(|pid| Process::new("kefu", pid));
+        own.into_iter().chain(self.foreign.kefu.iter().cloned()).collect()
+    }
+
+    /// What else is measured: the servers beneath, and ourselves.
+    fn others(&self) -> Vec<Process> {
+        let nats = self.nats.as_ref().and_then(nats::Nats::pid).map(|pid| Process::new("nats-server", pid));
+        let servers = nats.into_iter().chain(self.foreign.servers.iter().cloned());
+        servers.chain([Process::new("generator", std::process::id())]).collect()
+    }
+
+    /// Resident memory of Kefu's processes together, in bytes; 0 where the system does not tell it.
     pub fn resident_bytes(&self) -> u64 {
-        self.processes().first().filter(|(name, _)| *name == "kefu").map_or(0, |(_, pid)| resident_bytes(*pid))
+        self.product().iter().map(|process| usage::resident_bytes(process.pid)).sum()
     }
 
     /// Which log it runs on.
@@ -121,7 +178,7 @@ impl Site {
         match (&self.nats, &self.kefu) {
             (Some(_), _) => "JetStream, sync_interval always",
             (None, Some(_)) => "embedded",
-            (None, None) => "of the running process",
+            (None, None) => "of what runs already",
         }
     }
 
@@ -161,38 +218,4 @@ fn beside_us() -> anyhow::Result<PathBuf> {
         bail!("{} is missing: `cargo build --release -p kefu` makes it, --kefu names another", binary.display());
     }
     Ok(binary)
-}
-
-/// The address of a URL. Only this machine's loopback is taken.
-fn loopback(url: &str) -> anyhow::Result<SocketAddr> {
-    let host =
-        url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/')).context("the URL begins with http://")?;
-    let host = host.replacen("localhost", "127.0.0.1", 1);
-    let address: SocketAddr = host.parse().with_context(|| format!("{url} names no address and port"))?;
-    if !(address.is_ipv4() && address.ip().is_loopback()) {
-        bail!("{url} is not on this machine: only 127.0.0.0/8 is taken");
-    }
-    Ok(address)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machine_is_loaded() {
-        for url in ["http://127.0.0.1:6006", "http://localhost:6006/", "http://127.0.0.9:80"] {
-            assert!(loopback(url).is_ok(), "{url}");
-        }
-        for url in [
-            "http://192.0.2.1:6006",
-            "http://127.0.0.1.example.org:80",
-            "http://0.0.0.0:6006",
-            "127.0.0.1:6006",
-            "https://127.0.0.1:6006",
-            "http://localhost.example.org:1",
-        ] {
-            assert!(loopback(url).is_err(), "{url}");
-        }
-    }
 }

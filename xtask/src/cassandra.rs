@@ -46,6 +46,11 @@ impl CassandraServer {
         format!("{}:{}", Ipv4Addr::LOCALHOST, self.ports.cql)
     }
 
+    /// Its process.
+    pub fn server(&self) -> &Service {
+        &self.server
+    }
+
     /// `kill -9`, and a start with the same files.
     pub async fn restart(&mut self) -> Result<()> {
         self.server.kill().await?;

@@ -18,7 +18,7 @@ enum Command {
     Test(steps::Options),
     /// Kill the server at random moments under load, and check that nothing was lost, doubled or reordered.
     Crash(crash::Options),
-    /// Measure under load: build, provision (with `--nats`), and run a scenario of loadtest/.
+    /// Measure under load: build, provision (with `--nats` or `--cluster`), and run a scenario of loadtest/.
     #[command(disable_help_flag = true)]
     Load(load::Options),
     /// Check the direction of dependencies and the licences.

@@ -46,22 +46,33 @@ pub struct Plan {
     pub tenants: usize,
     /// The binary.
     pub kefu: PathBuf,
+    /// Settings of all its processes, beside those that make them a cluster, as environment variables.
+    pub settings: Vec<(String, String)>,
 }
 
 impl Plan {
     /// So many processes of each role, with the demo's accounts.
     pub fn demo(processes: usize) -> Self {
-        Self { processes, port: None, demo: true, tenants: 0, kefu: kefu() }
+        Self { demo: true, ..Self::bare(processes) }
     }
 
     /// So many processes of each role, behind a load balancer on that port.
     pub fn new(processes: usize, port: u16) -> Self {
-        Self { processes, port: Some(port), demo: false, tenants: 0, kefu: kefu() }
+        Self { port: Some(port), ..Self::bare(processes) }
     }
 
     /// For tests that have a tenant each.
     pub fn tests(processes: usize, tenants: usize) -> Self {
-        Self { processes, port: None, demo: false, tenants, kefu: kefu() }
+        Self { tenants, ..Self::bare(processes) }
+    }
+
+    /// To be loaded, with these settings.
+    pub fn load(processes: usize, settings: Vec<(String, String)>) -> Self {
+        Self { settings, ..Self::bare(processes) }
+    }
+
+    fn bare(processes: usize) -> Self {
+        Self { processes, port: None, demo: false, tenants: 0, kefu: kefu(), settings: Vec::new() }
     }
 }
 
@@ -100,7 +111,7 @@ pub struct Process {
 }
 
 impl Cluster {
-    /// Starts everything, and waits until the load balancer finds a ready edge.
+    /// Starts everything, and waits until the load balancer finds every edge ready.
     pub async fn start(plan: &Plan) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("kefu-cluster-").tempdir().context("no temporary folder")?;
         let (nats_program, valkey_program, haproxy) =
@@ -127,6 +138,7 @@ impl Cluster {
         settings.extend(s3.settings());
         let raised = FOR_TESTS.iter().filter(|_| plan.tenants > 0);
         settings.extend(raised.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        settings.extend(plan.settings.iter().cloned());
         println!("starting {} processes of kefu", plan.processes * ROLES.len());
         let mut processes = Vec::new();
         for role in ROLES {
@@ -140,6 +152,7 @@ impl Cluster {
         let balancer = Balancer::start(&haproxy, folder.path(), port, &edges).await?;
         let mut cluster = Self { processes, settings, balancer, nats, valkey, cassandra, s3, folder };
         cluster.until_ready().await?;
+        cluster.balancer.until_ready().await?;
         Ok(cluster)
     }
 
@@ -182,6 +195,12 @@ impl Cluster {
         let path = self.folder.path().join("cluster.json");
         std::fs::write(&path, text).context("cannot describe the cluster")?;
         Ok(path)
+    }
+
+    /// The servers beneath and before kefu's processes.
+    pub fn servers(&self) -> impl Iterator<Item = &Service> {
+        let others = [&self.valkey.server, self.cassandra.server(), &self.s3.server, &self.balancer.server];
+        self.nats.servers.iter().chain(others)
     }
 
     /// Where logs are.

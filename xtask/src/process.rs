@@ -28,6 +28,11 @@ impl Running {
         Ok(Self { child, group, finished: false })
     }
 
+    /// Its number, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Waits until it ends.
     pub async fn wait(&mut self) -> Result<ExitStatus> {
         let status = self.child.wait().await.context("cannot wait for a process")?;

@@ -15,7 +15,8 @@ const SECRET_ACCESS_KEY: &str = "a secret of the tests";
 
 /// A running service; its files go with it.
 pub struct S3 {
-    _server: Service,
+    /// Its process.
+    pub server: Service,
     port: u16,
     _folder: TempDir,
 }
@@ -57,7 +58,7 @@ impl S3 {
         if !made.status().is_success() {
             bail!("the bucket was not made: {}", made.status());
         }
-        Ok(Self { _server: server, port, _folder: folder })
+        Ok(Self { server, port, _folder: folder })
     }
 
     /// Settings of kefu that name it.

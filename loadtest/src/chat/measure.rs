@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::pacer::{Pacer, Schedule};
 use super::{Crowd, Hall, Load, Options, soak};
 use crate::clock;
+use crate::jetstream::{Appended, JetStream};
 use crate::report::{Report, grouped};
 use crate::site::{Archive, Site, Snapshot};
 
@@ -31,15 +32,17 @@ struct Reading {
     delivered: u64,
 }
 
-/// Runs the load; what was measured goes into the report, what went wrong stays in the hall.
+/// Runs the load; what was measured goes into the report, what went wrong stays in the hall. Gives how many messages were
+/// acked a second.
 pub async fn run(
     site: &Site,
+    jetstream: Option<&JetStream>,
     options: &Options,
     hall: &Rc<Hall>,
     crowd: &mut Crowd,
     archive: Archive,
     report: &mut Report,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<f64> {
     let start = clock::now_ns() + clock::ns(Duration::from_millis(100));
     let warm = start + clock::ns(Duration::from_secs(options.warmup));
     let end = warm + clock::ns(options.measured());
@@ -50,6 +53,7 @@ pub async fn run(
         crowd.spawn(mark(hall.clone()));
     }
     progress_until(warm, hall, PROGRESS, || {}).await;
+    let appended_before = appended(jetstream).await?;
     let (before, first) = (Snapshot::take(site), Reading::of(hall));
     let mut memory = soak::Memory::default();
     let every = if options.minutes.is_some() { SOAK_PROGRESS } else { PROGRESS };
@@ -61,12 +65,13 @@ pub async fn run(
     .await;
     let (after, last) = (Snapshot::take(site), Reading::of(hall));
     let arrived = Cell::new(false);
-    let (drained, ()) = tokio::join!(archive.drain(site, || arrived.get()), async {
-        drain(hall).await;
-        hall.quiet();
-        arrived.set(true);
-        tokio::time::sleep(DOUBLES).await;
-    });
+    let (appended_after, drained, ()) =
+        tokio::join!(appended(jetstream), archive.drain(site, || arrived.get()), async {
+            drain(hall).await;
+            hall.quiet();
+            arrived.set(true);
+            tokio::time::sleep(DOUBLES).await;
+        });
 
     let seconds = clock::seconds(first.at_ns, last.at_ns);
     let per_second = |count: u64| count as f64 / seconds;
@@ -87,6 +92,10 @@ pub async fn run(
         report.latency("late sent", &hall.latencies().sending.borrow());
     }
     report.costs(&after.costs_since(&before));
+    let acked = per_second(last.acked - first.acked);
+    if let Some((before, after)) = appended_before.zip(appended_after?) {
+        after.report(before, acked, report);
+    }
     report.number("continuity lost", hall.counts().resumed.get(), hall.counts().resumed.get().to_string());
     report.number("attached early", hall.counts().early.get(), hall.counts().early.get().to_string());
     memory.report(report);
@@ -95,7 +104,14 @@ pub async fn run(
         Err(error) => hall.faults().add("archive", || format!("{error:#}")),
     }
     missing(hall, !options.without_echo);
-    Ok(())
+    Ok(acked)
+}
+
+async fn appended(jetstream: Option<&JetStream>) -> anyhow::Result<Option<Appended>> {
+    match jetstream {
+        Some(jetstream) => Ok(Some(jetstream.appended().await?)),
+        None => Ok(None),
+    }
 }
 
 fn begin(options: &Options, hall: &Rc<Hall>, crowd: &mut Crowd, start: u64, end: u64) {

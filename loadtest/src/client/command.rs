@@ -27,7 +27,6 @@ impl Marker {
     }
 
     /// A text of 200 characters.
-    #[cfg(test)]
     pub fn text(self) -> String {
         let mut out = Vec::new();
         self.put(&mut out);

@@ -72,12 +72,6 @@ impl Rest {
     pub async fn post(&self, from: usize, path: &str, token: Option<&str>, body: &Value) -> anyhow::Result<Value> {
         parsed(path, &self.call(from, Method::POST, path, token, Some(body)).await?)
     }
-
-    /// Reads text that needs no credential; `None` when nobody answers or it is not well.
-    pub async fn text(&self, path: &str) -> Option<String> {
-        let answer = self.clients[0].get(format!("{}{path}", self.base)).send().await.ok()?;
-        answer.error_for_status().ok()?.text().await.ok()
-    }
 }
 
 fn parsed(path: &str, answer: &[u8]) -> anyhow::Result<Value> {

@@ -17,11 +17,16 @@ pub fn machine() -> Value {
     };
     json!({
         "cpu": first("/proc/cpuinfo", "model name"),
-        "cores": std::thread::available_parallelism().map_or(0, usize::from),
+        "cores": cores(),
         "kernel": fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim(),
         "memory": first("/proc/meminfo", "MemTotal"),
         "load": fs::read_to_string("/proc/loadavg").unwrap_or_default().trim(),
     })
+}
+
+/// Cores that a process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(0, usize::from)
 }
 
 /// The commit of the checkout, with `+` when files differ from it.

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use serde_json::json;
 
 use super::Site;
+use super::counters::Counters;
 use crate::report::{Report, grouped};
 
 const POLL: Duration = Duration::from_millis(50);
@@ -13,8 +14,8 @@ const SAY: Duration = Duration::from_secs(2);
 /// An archive that takes nothing for so long is stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// Outcomes that the routers counted and the archiver did not write yet, from the process's own counters. They begin
-/// with the process, so what they differ by while nothing happens is subtracted.
+/// Outcomes that the routers counted and the archivers did not write yet, from their own counters. These begin with the
+/// process, so what they differ by while nothing happens is subtracted.
 #[derive(Debug, Clone, Copy)]
 pub struct Archive {
     at_rest: i64,
@@ -40,32 +41,25 @@ impl Drained {
     }
 }
 
-/// The counters at a moment.
-#[derive(Debug, Clone, Copy)]
-struct Counters {
-    decided: i64,
-    archived: i64,
-}
-
 impl Archive {
     /// To be called while nothing happens.
     pub async fn at_rest(site: &Site) -> anyhow::Result<Self> {
-        let counters = counters(site).await?;
+        let counters = site.counters().await?;
         Ok(Self { at_rest: counters.decided - counters.archived })
     }
 
     /// Outcomes that are not archived.
     pub async fn lag(self, site: &Site) -> anyhow::Result<u64> {
-        Ok(self.behind(counters(site).await?))
+        Ok(self.behind(site.counters().await?))
     }
 
     /// Waits until nothing more is to `come` and all is archived. How far it was behind is as of the call.
     pub async fn drain(self, site: &Site, all_came: impl Fn() -> bool) -> anyhow::Result<Drained> {
-        let (started, first) = (Instant::now(), counters(site).await?);
+        let (started, first) = (Instant::now(), site.counters().await?);
         let (mut last, mut moved_at, mut said_at) = (first, Instant::now(), Instant::now());
         while !all_came() || self.behind(last) > 0 {
             tokio::time::sleep(POLL).await;
-            let now = counters(site).await?;
+            let now = site.counters().await?;
             if now.archived != last.archived || !all_came() {
                 moved_at = Instant::now();
             }
@@ -87,35 +81,9 @@ impl Archive {
     }
 }
 
-async fn counters(site: &Site) -> anyhow::Result<Counters> {
-    let text = site.rest().text("/metrics").await.context("/metrics does not answer")?;
-    Ok(Counters {
-        decided: sum(&text, "kefu_router_outcomes_total"),
-        archived: sum(&text, "kefu_archiver_outcomes_total"),
-    })
-}
-
-/// The sum of a metric over all its labels.
-fn sum(text: &str, name: &str) -> i64 {
-    let values = text.lines().filter_map(|line| {
-        let rest = line.strip_prefix(name).filter(|rest| rest.starts_with(['{', ' ']))?;
-        rest.rsplit_once(' ')?.1.parse::<f64>().ok()
-    });
-    values.sum::<f64>() as i64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_metric_is_summed_over_its_labels_only() {
-        let text = "# HELP kefu_x_total x\nkefu_x_total{verdict=\"changed\"} 7\nkefu_x_total{verdict=\"unchanged\"} 2\n\
-                    kefu_x_total_more 100\nkefu_y 4\n";
-        assert_eq!(sum(text, "kefu_x_total"), 9);
-        assert_eq!(sum(text, "kefu_y"), 4);
-        assert_eq!(sum(text, "kefu_z"), 0);
-    }
 
     #[test]
     fn the_lag_is_counted_from_rest() {

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use super::child::{Child, free_address};
+use super::raised::raised;
 
 const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(110);
@@ -21,18 +22,6 @@ const LOG_LINES: usize = 20;
 const DATA: &str = "kefu";
 /// What the first start on a data folder prints last.
 const PASSWORD: &str = "admin one-time password: ";
-
-/// Limits that a load from one machine would meet. Those that the environment sets stay as they are.
-const RAISED: [(&str, &str); 8] = [
-    ("KEFU_LIMITS__CONNECTIONS_PER_ADDRESS", "1000000"),
-    ("KEFU_LIMITS__VISITORS_PER_ADDRESS_MINUTE", "1000000"),
-    ("KEFU_LIMITS__LOGINS_PER_ADDRESS_MINUTE", "1000000"),
-    ("KEFU_LIMITS__REQUESTS_PER_ADDRESS_MINUTE", "100000000"),
-    ("KEFU_LIMITS__REQUESTS_PER_USER_MINUTE", "100000000"),
-    ("KEFU_LIMITS__CONNECTIONS", "1000000"),
-    ("KEFU_LIMITS__FRAMES_PER_SECOND", "1000000"),
-    ("KEFU_LIMITS__FRAMES_BURST", "1000000"),
-];
 
 /// A `kefu` process that can be killed and started again at the same address on the same data.
 #[derive(Debug)]
@@ -148,11 +137,7 @@ fn command(binary: &Path, dir: &Path, address: SocketAddr, nats_url: Option<&str
     let log = open_log(dir)?;
     let mut command = Command::new(binary);
     command.arg("--data-dir").arg(dir.join(DATA)).args(["--listen", &address.to_string()]).current_dir(dir);
-    for (name, value) in RAISED {
-        if std::env::var_os(name).is_none() {
-            command.env(name, value);
-        }
-    }
+    command.envs(raised());
     if let Some(url) = nats_url {
         command.env("KEFU_NATS__URL", url);
     }
