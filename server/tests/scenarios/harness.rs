@@ -3,6 +3,7 @@
 pub mod api;
 pub mod cluster;
 pub mod kefu;
+pub mod lossy;
 pub mod scene;
 pub mod wait;
 

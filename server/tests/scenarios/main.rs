@@ -75,6 +75,18 @@ fn garbage_harms_nobody() {
     harness::run(harness::scene::Broker::Embedded, scenario::garbage::garbage_harms_nobody);
 }
 
+/// Where deliveries travel.
+#[test]
+fn what_nats_loses_is_found() {
+    harness::run(harness::scene::Broker::Nats, scenario::lost::what_is_lost_on_the_way_is_found);
+}
+
+/// Where they travel between processes.
+#[test]
+fn what_is_lost_between_processes_is_found() {
+    harness::run(harness::scene::Broker::Cluster, scenario::lost::what_is_lost_on_the_way_is_found);
+}
+
 /// Only where the log is a server of its own.
 #[test]
 fn the_broker_is_killed_under_load() {

@@ -14,6 +14,7 @@ pub mod garbage;
 pub mod isolation;
 pub mod linking;
 pub mod logins;
+pub mod lost;
 pub mod nobody_here;
 pub mod notes;
 pub mod problems;

@@ -55,6 +55,12 @@ pub async fn edge(tenant: Tenant, settings: &[(&str, &str)]) -> Place {
     Place::Edge(Box::new(Kefu::start(&[], &variables).await), tenant)
 }
 
+/// One of its NATS servers.
+pub fn nats_url() -> String {
+    let (_, urls) = CLUSTER.variables.iter().find(|(name, _)| name == "KEFU_NATS__URL").expect("it has NATS");
+    urls.split(',').next().expect("a server").to_owned()
+}
+
 /// What its processes printed.
 pub fn output() -> String {
     let entries = std::fs::read_dir(&CLUSTER.logs).expect("the folder of logs");

@@ -39,6 +39,14 @@ impl Place {
         }
     }
 
+    /// Host and port of any edge, which another one than its own may be.
+    pub fn anywhere(&self) -> String {
+        match self {
+            Self::Edge(_, tenant) => tenant.address.clone(),
+            _ => self.address(),
+        }
+    }
+
     /// The process, or the edge.
     ///
     /// # Panics

@@ -1,0 +1,51 @@
+//! What NATS loses on the way is found by its number.
+
+use crate::client::{Client, Protocol, message};
+use crate::harness::cluster;
+use crate::harness::lossy::Lossy;
+use crate::harness::scene::{Broker, Scene};
+
+/// Of each of the two.
+const MESSAGES: usize = 150;
+
+/// The visitor is at an edge to which one delivery in seven does not come; in the cluster the agent is at another one.
+pub async fn what_is_lost_on_the_way_is_found(broker: Broker) {
+    let server = match broker {
+        Broker::Cluster => None,
+        _ => Some(kefu_nats::testing::NatsServer::start()),
+    };
+    let url = server.as_ref().map_or_else(cluster::nats_url, kefu_nats::testing::NatsServer::url);
+    let lossy = Lossy::before(&url).await;
+    let broker = if broker == Broker::Cluster { broker } else { Broker::Embedded };
+    let scene = Scene::start_with(broker, &[("KEFU_NATS__URL", &lossy.url())]).await;
+    let mut agent = Client::connect(&scene.kefu.anywhere(), &scene.agent("mei", 5).await, Protocol::Json).await;
+    agent.until_online().await;
+    let mut visitor = scene.connected_visitor().await;
+    let id = visitor.support();
+    visitor.say(&id, "hello").await;
+    visitor.until_assigned(&id).await;
+    agent.attach_added(&id).await;
+    for number in 0..MESSAGES {
+        visitor.until_room().await;
+        visitor.command(&id, message(&format!("question {number}")));
+        agent.until_room().await;
+        agent.command(&id, message(&format!("answer {number}")));
+    }
+    visitor.until_answered().await;
+    agent.until_answered().await;
+
+    // Both have seen everything, in one order, and nobody had to load a page.
+    agent.until("everything", |view| (view.texts(&id).len() == 1 + 2 * MESSAGES).then_some(())).await;
+    let seen: Vec<String> = agent.look(|view| view.texts(&id));
+    let seen: Vec<&str> = seen.iter().map(String::as_str).collect();
+    visitor.until_texts(&id, &seen).await;
+    for client in [&agent, &visitor] {
+        assert_eq!(client.look(|view| view.conversations[&id].lost), 0);
+    }
+    for (name, sent) in [("question", MESSAGES), ("answer", MESSAGES)] {
+        let expected: Vec<String> = (0..sent).map(|number| format!("{name} {number}")).collect();
+        let own: Vec<&str> = seen.iter().copied().filter(|text| text.starts_with(name)).collect();
+        assert_eq!(own, expected);
+    }
+    assert!(lossy.lost() > 10, "{} were lost", lossy.lost());
+}
