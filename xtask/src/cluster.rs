@@ -8,7 +8,7 @@ mod valkey;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
 use crate::cassandra::CassandraServer;
@@ -40,8 +40,10 @@ pub struct Plan {
     pub port: Option<u16>,
     /// Whether it has the demo's accounts.
     pub demo: bool,
-    /// Tenants beside `default`, whose ids and site keys are `t1` and on. With them limits by address and user are raised.
+    /// Tenants beside `default`, whose ids and site keys are `t1` and on.
     pub tenants: usize,
+    /// Whether limits by address and user are raised.
+    pub raised: bool,
     /// The binary.
     pub kefu: PathBuf,
 }
@@ -49,17 +51,22 @@ pub struct Plan {
 impl Plan {
     /// So many processes of each role, with the demo's accounts.
     pub fn demo(processes: usize) -> Self {
-        Self { processes, port: None, demo: true, tenants: 0, kefu: kefu() }
+        Self { processes, port: None, demo: true, tenants: 0, raised: false, kefu: kefu() }
     }
 
     /// So many processes of each role, behind a load balancer on that port.
     pub fn new(processes: usize, port: u16) -> Self {
-        Self { processes, port: Some(port), demo: false, tenants: 0, kefu: kefu() }
+        Self { processes, port: Some(port), demo: false, tenants: 0, raised: false, kefu: kefu() }
     }
 
     /// For tests that have a tenant each.
     pub fn tests(processes: usize, tenants: usize) -> Self {
-        Self { processes, port: None, demo: false, tenants, kefu: kefu() }
+        Self { processes, port: None, demo: false, tenants, raised: true, kefu: kefu() }
+    }
+
+    /// For more load from one address than the limits allow.
+    pub fn load(processes: usize) -> Self {
+        Self::tests(processes, 0)
     }
 }
 
@@ -119,7 +126,7 @@ impl Cluster {
             ("KEFU_CQL__REPLICATION_FACTOR".to_owned(), "1".to_owned()),
             ("KEFU_SERVER__TRUSTED_PROXIES".to_owned(), "127.0.0.1/32".to_owned()),
         ];
-        let raised = RAISED.iter().filter(|_| plan.tenants > 0);
+        let raised = RAISED.iter().filter(|_| plan.raised);
         settings.extend(raised.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         println!("starting {} processes of kefu", plan.processes * ROLES.len());
         let mut processes = Vec::new();
@@ -134,7 +141,19 @@ impl Cluster {
         let balancer = Balancer::start(&haproxy, folder.path(), port, &edges).await?;
         let mut cluster = Self { processes, settings, balancer, nats, valkey, cassandra, folder };
         cluster.until_ready().await?;
+        cluster.until_found().await?;
         Ok(cluster)
+    }
+
+    /// Waits until the load balancer has found a ready edge.
+    async fn until_found(&self) -> Result<()> {
+        let (client, url) = (reqwest::Client::new(), format!("http://{}/readyz", self.balancer.address()));
+        let began = Instant::now();
+        while let Some(why) = not_ready(&client, &url).await {
+            ensure!(began.elapsed() < READY_LIMIT, "the load balancer finds no edge: {why}");
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
     }
 
     /// Waits until every process says that it is ready.

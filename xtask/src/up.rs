@@ -36,7 +36,8 @@ struct ClusterOptions {
 /// Builds, starts, prints where everything is, waits for Ctrl-C, and stops it.
 pub async fn run(options: Options) -> Result<()> {
     let What::Cluster(options) = options.what;
-    let plan = Plan { tenants: options.tenants, ..Plan::new(options.processes, options.port) };
+    let plan =
+        Plan { tenants: options.tenants, raised: options.tenants > 0, ..Plan::new(options.processes, options.port) };
     if std::env::var_os("KEFU_TEST_BIN").is_none() {
         let mut build = workspace::cargo();
         build.args(["build", "--release", "-p", "kefu"]);
