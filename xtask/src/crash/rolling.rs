@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::pace::Pace;
 use crate::cluster::Role;
 
-/// As docs/operations.md has it: edges last, so that clients move once everything behind them is new.
+/// Edges last, so that clients move once everything behind them is new.
 const ORDER: [Role; 5] = [Role::Router, Role::Assigner, Role::Archiver, Role::Reporter, Role::Edge];
 /// From one process being ready until the next one is stopped: the load balancer has to find it, and workers share the
 /// partitions anew.
