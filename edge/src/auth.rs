@@ -68,7 +68,7 @@ pub(crate) struct Admission {
     pub(crate) caller: Caller,
     pub(crate) connection_id: String,
     /// An agent's status.
-    pub(crate) status: Option<kefu_model::allocation::AgentStatus>,
+    pub(crate) status: Option<crate::presence::Chosen>,
     /// A visitor's renewed token.
     pub(crate) renewed: Option<String>,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use kefu_files::Files;
 use kefu_live::{EdgeId, Live};
 use kefu_model::UserKind;
 use kefu_nats::link::{Link, LinkEvent};
@@ -58,6 +59,8 @@ pub struct EdgeHandles {
     pub store: Arc<dyn Store>,
     /// What is true right now.
     pub live: Arc<dyn Live>,
+    /// Uploaded files.
+    pub files: Files,
     /// Static pages.
     pub assets: Arc<dyn Assets>,
     /// Where metrics are registered, and what `/metrics` shows.
@@ -107,9 +110,9 @@ impl Edge {
     /// # Errors
     /// [`EdgeError`].
     pub async fn bind(config: EdgeConfig, handles: EdgeHandles, listener: TcpListener) -> Result<Self, EdgeError> {
-        let EdgeHandles { link, events, store, live, assets, metrics, info } = handles;
+        let EdgeHandles { link, events, store, live, files, assets, metrics, info } = handles;
         let deployment = store.deployment().await.map_err(EdgeError::Store)?.ok_or(EdgeError::NoDeployment)?;
-        let parts = Parts { store, live, assets, prometheus: metrics, info };
+        let parts = Parts { store, live, files, assets, prometheus: metrics, info };
         let (services, notices) = assemble(config, parts, Arc::new(link), &deployment.signing_secret.0)?;
         let address = listener.local_addr().map_err(EdgeError::Listener)?;
         Ok(Self { services, listener, address, events, notices })
@@ -160,6 +163,7 @@ impl Edge {
 pub(crate) struct Parts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) live: Arc<dyn Live>,
+    pub(crate) files: Files,
     pub(crate) assets: Arc<dyn Assets>,
     pub(crate) prometheus: prometheus::Registry,
     pub(crate) info: EdgeInfo,
@@ -175,7 +179,7 @@ pub(crate) fn assemble(
     if config.tenants.is_empty() {
         return Err(EdgeError::NoTenant);
     }
-    let Parts { store, live, assets, prometheus, info } = parts;
+    let Parts { store, live, files, assets, prometheus, info } = parts;
     let metrics = Metrics::register(&prometheus).map_err(EdgeError::Metrics)?;
     let (hub, notices) = Hub::new(&config, Arc::clone(&upstream), metrics.clone());
     let auth = Auth::new(&config, Arc::clone(&store), Arc::clone(&live), secret);
@@ -187,6 +191,7 @@ pub(crate) fn assemble(
         upstream,
         store,
         live,
+        files,
         assets,
         prometheus,
         metrics,

@@ -15,6 +15,7 @@ use kefu_model::{Command, ConversationId, DeviceId};
 use crate::auth::{Admission, Caller};
 use crate::clock::Now;
 use crate::frame::{ClientFrame, Code, ServerFrame, VERSION};
+use crate::presence::Chosen;
 
 pub(crate) use commands::internal_device;
 use open::Open;
@@ -144,7 +145,7 @@ pub(crate) struct Joining {
     /// Whether arrays of frames may be sent.
     pub(crate) batch: bool,
     /// An agent's status.
-    pub(crate) status: Option<AgentStatus>,
+    pub(crate) status: Option<Chosen>,
 }
 
 /// The state of a connection.

@@ -6,6 +6,7 @@
 mod keep;
 
 use std::collections::HashMap;
+use std::pin::pin;
 
 use kefu_live::PresenceStatus;
 use kefu_model::allocation::AgentStatus;
@@ -21,11 +22,37 @@ pub(crate) use keep::run;
 
 type Key = (TenantId, UserId);
 
+/// The status that an agent chose, and when. Of several the latest holds, at whichever edge it was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    pub(crate) status: AgentStatus,
+    /// By the wall clock, in milliseconds: other edges compare it. Of what nobody said it is 0, of what only allocation
+    /// remembers 1, so that it never wins against anything that was said.
+    pub(crate) at_ms: u64,
+}
+
+impl Chosen {
+    /// Of who comes without anybody remembering another status.
+    pub(crate) const ONLINE: Self = Self { status: AgentStatus::Online, at_ms: 0 };
+
+    /// As it is said right now.
+    pub(crate) fn now(status: AgentStatus) -> Self {
+        Self { status, at_ms: clock::now().0 }
+    }
+
+    /// As allocation remembers it.
+    pub(crate) fn remembered(status: AgentStatus) -> Self {
+        Self { status, at_ms: 1 }
+    }
+}
+
 /// The agents of this edge.
 #[derive(Default)]
 pub(crate) struct PresenceKeeper {
     agents: Mutex<HashMap<Key, Agent>>,
     changed: Notify,
+    /// Something was told.
+    settled: Notify,
     /// Of leases in `live`.
     outage: Outage,
 }
@@ -38,9 +65,7 @@ struct Agent {
     heartbeat_until_ms: u64,
     /// Since when nothing keeps them here, by the steady clock.
     alone_since_ms: Option<u64>,
-    status: AgentStatus,
-    /// When they said so, by the wall clock: other edges compare it.
-    status_at_ms: u64,
+    chosen: Chosen,
     name: Option<Name>,
     capacity: Option<u16>,
     /// Counts changes, so that what is done can be told from what is wanted.
@@ -57,12 +82,10 @@ struct Agent {
 
 impl PresenceKeeper {
     /// An agent's connection was opened.
-    pub(crate) fn connected(&self, caller: &Caller, status: AgentStatus) {
-        self.change(caller, |agent, fresh| {
+    pub(crate) fn connected(&self, caller: &Caller, chosen: Chosen) {
+        self.change(caller, |agent| {
             agent.connections += 1;
-            if fresh {
-                agent.status = status;
-            }
+            agent.learn(chosen);
         });
     }
 
@@ -77,20 +100,17 @@ impl PresenceKeeper {
 
     /// An agent said how they are; REST calls count as heartbeats.
     pub(crate) fn set_status(&self, caller: &Caller, status: AgentStatus, capacity: Option<u16>) {
-        self.change(caller, |agent, _| {
-            agent.status = status;
-            agent.status_at_ms = clock::now().0;
+        self.change(caller, |agent| {
+            agent.chosen = Chosen::now(status);
             agent.capacity = capacity.or(agent.capacity);
         });
     }
 
     /// A heartbeat by REST.
-    pub(crate) fn heartbeat(&self, caller: &Caller, status: AgentStatus, until_ms: u64) {
-        self.change(caller, |agent, fresh| {
+    pub(crate) fn heartbeat(&self, caller: &Caller, chosen: Chosen, until_ms: u64) {
+        self.change(caller, |agent| {
             agent.heartbeat_until_ms = until_ms;
-            if fresh {
-                agent.status = status;
-            }
+            agent.learn(chosen);
         });
     }
 
@@ -108,26 +128,38 @@ impl PresenceKeeper {
         if let Some(agent) = self.agents.lock().get_mut(&(tenant.clone(), agent.clone()))
             && agent.told == agent.version
         {
-            agent.status = status;
+            agent.chosen.status = status;
         }
     }
 
-    /// The status that an agent of this edge chose.
-    pub(crate) fn status(&self, tenant: &TenantId, agent: &UserId) -> Option<AgentStatus> {
-        self.agents.lock().get(&(tenant.clone(), agent.clone())).map(|agent| agent.status)
+    /// What an agent of this edge chose, as far as this edge knows.
+    pub(crate) fn chosen(&self, tenant: &TenantId, agent: &UserId) -> Option<Chosen> {
+        self.agents.lock().get(&(tenant.clone(), agent.clone())).map(|agent| agent.chosen)
     }
 
-    fn change(&self, caller: &Caller, change: impl FnOnce(&mut Agent, bool)) {
+    /// Waits until everyone was told what an agent of this edge said last.
+    pub(crate) async fn until_told(&self, tenant: &TenantId, agent: &UserId) {
+        let key = (tenant.clone(), agent.clone());
+        loop {
+            let mut settled = pin!(self.settled.notified());
+            settled.as_mut().enable();
+            if self.agents.lock().get(&key).is_none_or(|agent| agent.told == agent.version) {
+                return;
+            }
+            settled.await;
+        }
+    }
+
+    fn change(&self, caller: &Caller, change: impl FnOnce(&mut Agent)) {
         let now_ms = clock::steady_ms();
         let key = (caller.tenant.clone(), caller.user.id.clone());
         let mut agents = self.agents.lock();
-        let fresh = !agents.contains_key(&key);
         let agent = agents.entry(key).or_insert_with(|| Agent::new(caller));
-        let before = (agent.status, agent.capacity, agent.name.clone());
+        let before = (agent.chosen.status, agent.capacity, agent.name.clone());
         agent.name.clone_from(&caller.name);
-        change(agent, fresh);
+        change(agent);
         agent.note_alone(now_ms);
-        if before != (agent.status, agent.capacity, agent.name.clone()) {
+        if before != (agent.chosen.status, agent.capacity, agent.name.clone()) {
             agent.version += 1;
             agent.pause_until_ms = 0;
         }
@@ -143,8 +175,7 @@ impl Agent {
             connections: 0,
             heartbeat_until_ms: 0,
             alone_since_ms: None,
-            status: AgentStatus::Online,
-            status_at_ms: clock::now().0,
+            chosen: Chosen::ONLINE,
             name: caller.name.clone(),
             capacity: caller.capacity,
             version: 1,
@@ -152,6 +183,13 @@ impl Agent {
             lease_due_ms: 0,
             pause_until_ms: 0,
             busy: false,
+        }
+    }
+
+    /// Takes what was chosen elsewhere, unless something later was said here.
+    fn learn(&mut self, chosen: Chosen) {
+        if chosen.at_ms > self.chosen.at_ms {
+            self.chosen = chosen;
         }
     }
 

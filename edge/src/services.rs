@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use kefu_files::Files;
 use kefu_live::{EdgeId, Live};
 use kefu_model::allocation::AgentStatus;
 use kefu_model::{TenantId, UserKind};
@@ -24,7 +25,7 @@ use crate::http::Limiter;
 use crate::hub::Hub;
 use crate::machine::Settings;
 use crate::metrics::Metrics;
-use crate::presence::{PresenceKeeper, from_live};
+use crate::presence::{Chosen, PresenceKeeper, from_live};
 use crate::registry::RegistryKeeper;
 use crate::upstream::Upstream;
 
@@ -41,6 +42,7 @@ pub(crate) struct Services {
     pub(crate) upstream: Arc<dyn Upstream>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) live: Arc<dyn Live>,
+    pub(crate) files: Files,
     pub(crate) assets: Arc<dyn Assets>,
     pub(crate) prometheus: prometheus::Registry,
     pub(crate) metrics: Metrics,
@@ -94,20 +96,21 @@ impl Services {
         view.ok()?.ok()
     }
 
-    /// The status an agent chose, as far as anybody remembers; who comes without one is online. Where `live` knows
-    /// nothing, because it is away or lost its memory, allocation is asked, which keeps it for agents who are here.
-    pub(crate) async fn status_of(&self, caller: &Caller) -> AgentStatus {
-        if let Some(status) = self.presence.status(&caller.tenant, &caller.user.id) {
-            return status;
-        }
+    /// The status an agent chose last, as far as anybody remembers; who comes without one is online. Where neither this
+    /// edge nor `live` knows one, because it is away or lost its memory, allocation is asked, which keeps it for agents
+    /// who are here.
+    pub(crate) async fn status_of(&self, caller: &Caller) -> Chosen {
+        let here = self.presence.chosen(&caller.tenant, &caller.user.id);
         let found = self.live.presence(&caller.tenant, std::slice::from_ref(&caller.user.id)).await;
-        if let Some(presence) = found.ok().and_then(|mut found| found.pop().flatten()) {
-            return from_live(presence.status);
+        let anywhere = found.ok().and_then(|mut found| found.pop().flatten());
+        let anywhere = anywhere.map(|said| Chosen { status: from_live(said.status), at_ms: said.status_at_ms });
+        if let Some(last) = here.into_iter().chain(anywhere).max_by_key(|chosen| chosen.at_ms) {
+            return last;
         }
         let view = self.glance(&caller.tenant).await.unwrap_or_default();
         let known = view.agents.into_iter().find(|agent| agent.id == caller.user.id).map(|agent| agent.status);
         // Offline is shown of those who are gone.
-        known.filter(|status| *status != AgentStatus::Offline).unwrap_or(AgentStatus::Online)
+        known.filter(|status| *status != AgentStatus::Offline).map_or(Chosen::ONLINE, Chosen::remembered)
     }
 
     /// Room for one more socket or stream of that address.
@@ -194,11 +197,11 @@ mod tests {
                 live.fail();
             }
             shown(AgentStatus::Busy);
-            assert_eq!(status().await, AgentStatus::Busy);
+            assert_eq!(status().await.status, AgentStatus::Busy);
             shown(AgentStatus::Offline);
-            assert_eq!(status().await, AgentStatus::Online, "who was gone and comes back is online");
+            assert_eq!(status().await.status, AgentStatus::Online, "who was gone and comes back is online");
             *edge.upstream.view.lock() = Err(kefu_model::Refusal::NoAnswer);
-            assert_eq!(status().await, AgentStatus::Online);
+            assert_eq!(status().await.status, AgentStatus::Online);
         }
     }
 

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::body::Bytes;
+use kefu_files::Files;
 use kefu_live::{Fault, Faulty, Live, MemoryLive};
-use kefu_model::allocation::{AgentStatus, AllocationAnswer, AllocationCommand};
+use kefu_model::allocation::{AllocationAnswer, AllocationCommand};
 use kefu_model::command::Answer;
 use kefu_model::{At, Command, Conversation, ConversationId, Name, Refusal, Role, TenantId, User, UserId};
 use kefu_nats::link::{AttachRequest, LinkStatus, OnAnswer};
@@ -30,6 +31,7 @@ use crate::connection::{Arrival, Connection, Mail, Transport};
 use crate::edge::{EdgeInfo, Parts, assemble};
 use crate::frame::{ClientFrame, Codec, ServerFrame};
 use crate::machine::Input;
+use crate::presence::Chosen;
 use crate::services::Services;
 use crate::upstream::Upstream;
 use crate::{accept, rest, sweep};
@@ -171,7 +173,14 @@ impl TestEdge {
             Arc::new(SqliteStore::open(&SqliteConfig::new(folder.path().join("kefu.db"))).unwrap());
         let upstream = Arc::new(FakeUpstream::default());
         let prometheus = prometheus::Registry::new();
-        let parts = Parts { store, live, assets: Arc::new(NoAssets), prometheus, info: EdgeInfo::default() };
+        let parts = Parts {
+            store,
+            live,
+            files: Files::in_memory(),
+            assets: Arc::new(NoAssets),
+            prometheus,
+            info: EdgeInfo::default(),
+        };
         let (services, notices) = assemble(config, parts, upstream.clone(), b"a secret of the deployment").unwrap();
         Self { services, upstream, notices, _folder: folder }
     }
@@ -179,7 +188,7 @@ impl TestEdge {
     /// A connection that was welcomed.
     pub(crate) async fn connect(&self, caller: Caller) -> Arc<Connection> {
         let admission = Admission {
-            status: caller.is_agent().then_some(AgentStatus::Online),
+            status: caller.is_agent().then_some(Chosen::ONLINE),
             caller,
             connection_id: "c".into(),
             renewed: None,

@@ -3,8 +3,8 @@
 /// Why a call failed. Display never repeats its source.
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
-    /// There is no such file.
-    #[error("no such file")]
+    /// There is no such file, or no such bucket.
+    #[error("no such file or bucket")]
     NotFound,
     /// A range that the file does not have.
     #[error("the range is not within the {size_bytes} bytes of the file")]

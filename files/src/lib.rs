@@ -31,7 +31,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use kefu_model::TenantId;
-use object_store::path::Path;
+use object_store::memory::InMemory;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, WriteMultipart};
 
 pub use config::S3Config;
@@ -63,6 +63,8 @@ pub struct Listed {
 #[derive(Clone)]
 pub struct Files {
     store: Arc<dyn ObjectStore>,
+    /// Where it is a local folder.
+    folder: Option<Arc<std::path::Path>>,
 }
 
 impl Files {
@@ -71,7 +73,13 @@ impl Files {
     /// # Errors
     /// When the folder cannot be made or used.
     pub fn local(folder: &std::path::Path) -> Result<Self, FilesError> {
-        config::local(folder).map(|store| Self { store })
+        config::local(folder).map(|store| Self { store, folder: Some(folder.into()) })
+    }
+
+    /// In this process's memory, gone with it: for tests of what uses files.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self { store: Arc::new(InMemory::new()), folder: None }
     }
 
     /// In a bucket of S3 or of a service that speaks its API.
@@ -79,7 +87,7 @@ impl Files {
     /// # Errors
     /// When the settings cannot be used. Nothing is asked of the service yet.
     pub fn s3(config: &S3Config) -> Result<Self, FilesError> {
-        config::s3(config).map(|store| Self { store })
+        config::s3(config).map(|store| Self { store, folder: None })
     }
 
     /// Writes a file of at most so many bytes as they come; answers how many there were. The file is there once this returns.
@@ -166,15 +174,17 @@ impl Files {
         ours.boxed()
     }
 
-    /// Whether the service answers; for readiness.
+    /// Whether the folder or the bucket is there and may be listed; for health.
     ///
     /// # Errors
-    /// Why it does not.
+    /// Why not.
     pub async fn ping(&self) -> Result<(), FilesError> {
-        match self.store.head(&Path::from("ping")).await.map_err(FilesError::from) {
-            Ok(_) | Err(FilesError::NotFound) => Ok(()),
-            Err(error) => Err(error),
+        if let Some(folder) = &self.folder {
+            drop(tokio::fs::read_dir(folder).await.map_err(|error| FilesError::Unavailable(Box::new(error)))?);
         }
+        // Few: below the root there is one folder of all tenants.
+        self.store.list_with_delimiter(None).await?;
+        Ok(())
     }
 }
 

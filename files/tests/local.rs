@@ -27,3 +27,17 @@ async fn a_folder_that_cannot_be_made_is_refused() {
     let refused = Files::local(&file.path().join("below")).err();
     assert!(matches!(refused, Some(FilesError::Setting { .. })), "{refused:?}");
 }
+
+#[tokio::test]
+async fn a_folder_that_is_gone_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::local(&folder.path().join("files")).unwrap();
+    files.ping().await.unwrap();
+    std::fs::remove_dir(folder.path().join("files")).unwrap();
+    assert!(matches!(files.ping().await, Err(FilesError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn memory_does_what_the_seam_says() {
+    conformance::all(&Files::in_memory(), "memory").await;
+}

@@ -45,6 +45,12 @@ async fn wrong_credentials_are_refused() {
 }
 
 #[tokio::test]
+async fn a_bucket_that_is_not_there_is_told() {
+    let files = Files::s3(&S3Config { bucket: "nobody-made-this".to_owned(), ..config() }).unwrap();
+    assert!(matches!(files.ping().await, Err(FilesError::NotFound)), "{:?}", files.ping().await);
+}
+
+#[tokio::test]
 async fn a_service_that_is_not_there_is_told_in_time() {
     let away =
         S3Config { endpoint: "http://127.0.0.1:9".to_owned(), request_timeout: Duration::from_secs(1), ..config() };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use kefu_files::{Files, S3Config};
 use kefu_live::{Fallback, Live, MemoryLive, RedisConfig, RedisLive};
 use kefu_nats::embedded::{Embedded, EmbeddedConfig};
 use kefu_nats::jetstream::{JetStream, JetStreamAuth, JetStreamConfig};
@@ -83,6 +84,25 @@ pub fn open_live(settings: &Settings) -> anyhow::Result<Arc<dyn Live>> {
     Ok(Arc::new(RedisLive::open(&redis(settings)).context("redis.url cannot be used")?))
 }
 
+/// Files: in a bucket if one is named, which need not be there yet, else in a folder.
+///
+/// # Errors
+/// When the settings cannot be used, or the folder not be made.
+pub fn open_files(settings: &Settings) -> anyhow::Result<Files> {
+    let opened =
+        if settings.files.bucket.is_empty() { Files::local(&files_folder(settings)) } else { Files::s3(&s3(settings)) };
+    opened.context("files cannot be kept")
+}
+
+fn files_folder(settings: &Settings) -> PathBuf {
+    given_path(&settings.files.dir).unwrap_or_else(|| settings.server.data_dir.join("files"))
+}
+
+/// Whether files are in this process's data folder.
+fn keeps_files(settings: &Settings) -> bool {
+    settings.files.bucket.is_empty() && settings.files.dir.as_os_str().is_empty()
+}
+
 /// Limits on rates and failed logins are counted by this process alone while a server is away.
 pub fn bear_outages(settings: &Settings, live: Arc<dyn Live>) -> Arc<dyn Live> {
     if keeps_live(settings) { live } else { Arc::new(Fallback::new(live)) }
@@ -110,6 +130,7 @@ pub fn check_shared(settings: &Settings) -> anyhow::Result<()> {
         (is_embedded(settings), "nats.url"),
         (keeps_store(settings), "cql.nodes"),
         (keeps_live(settings), "redis.url"),
+        (settings.server.roles.contains(&Role::Edge) && keeps_files(settings), "files.bucket or files.dir"),
     ];
     let missing: Vec<_> = missing.iter().filter(|(missing, _)| *missing).map(|(_, name)| *name).collect();
     if missing.is_empty() {
@@ -232,6 +253,17 @@ fn cql(settings: &Settings) -> CqlConfig {
     config.credentials =
         given(&cql.user).map(|user| Credentials { user, password: cql.password.expose_secret().to_owned() });
     config.tls_ca_file = given_path(&cql.ca_file);
+    config
+}
+
+fn s3(settings: &Settings) -> S3Config {
+    let files = &settings.files;
+    let mut config = S3Config::new(files.bucket.clone());
+    config.region.clone_from(&files.region);
+    config.endpoint.clone_from(&files.endpoint);
+    config.access_key_id.clone_from(&files.access_key_id);
+    config.secret_access_key = files.secret_access_key.clone();
+    config.allow_http = files.allow_http;
     config
 }
 

@@ -45,7 +45,6 @@ type Ended = (&'static str, anyhow::Result<()>);
 /// # Errors
 /// What cannot be started, or why a role ended.
 pub async fn run(settings: Settings, demo: bool) -> anyhow::Result<()> {
-    remark_on_unused(&settings);
     backends::check_shared(&settings)?;
     let files = files::raise_limit()?;
     let data = backends::open_data(&settings)?;
@@ -222,12 +221,6 @@ async fn wait_until_owned(parts: &Parts) {
 /// Nobody follows conversations in a process without an edge.
 fn drain(mut inbox: mpsc::Receiver<LinkEvent>) {
     tokio::spawn(async move { while inbox.recv().await.is_some() {} });
-}
-
-fn remark_on_unused(settings: &Settings) {
-    if !settings.files.dir.as_os_str().is_empty() {
-        tracing::warn!("files.dir is set; this release has no uploads yet");
-    }
 }
 
 /// The settings' tenants, or the default one.

@@ -1,4 +1,4 @@
-//! A whole cluster on loopback: three NATS servers, Valkey, Cassandra, several processes of each role, and a load balancer.
+//! A whole cluster on loopback: three NATS servers, Valkey, Cassandra, an S3 service, several processes of each role, and a load balancer.
 
 mod balancer;
 mod nats;
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::cassandra::CassandraServer;
 use crate::nats_server::free_port;
+use crate::s3::S3;
 use crate::service::Service;
 use crate::{provision, workspace};
 use balancer::Balancer;
@@ -22,8 +23,10 @@ use valkey::Valkey;
 
 const READY_LIMIT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(50);
-/// Limits that tests from one address would meet.
-const RAISED: [(&str, &str); 5] = [
+/// A time that tests would wait for.
+const GRACE: (&str, &str) = ("KEFU_ALLOCATION__GRACE_S", "5");
+/// Limits that clients from one address would meet.
+pub const RAISED: [(&str, &str); 5] = [
     ("KEFU_LIMITS__REQUESTS_PER_ADDRESS_MINUTE", "1000000"),
     ("KEFU_LIMITS__REQUESTS_PER_USER_MINUTE", "1000000"),
     ("KEFU_LIMITS__VISITORS_PER_ADDRESS_MINUTE", "100000"),
@@ -40,33 +43,37 @@ pub struct Plan {
     pub port: Option<u16>,
     /// Whether it has the demo's accounts.
     pub demo: bool,
-    /// Tenants beside `default`, whose ids and site keys are `t1` and on.
+    /// Tenants beside `default`, whose ids and site keys are `t1` and on. With them limits by address and user are raised.
     pub tenants: usize,
-    /// Whether limits by address and user are raised.
-    pub raised: bool,
     /// The binary.
     pub kefu: PathBuf,
+    /// Settings of all its processes, beside those that make them a cluster, as environment variables.
+    pub settings: Vec<(String, String)>,
 }
 
 impl Plan {
     /// So many processes of each role, with the demo's accounts.
     pub fn demo(processes: usize) -> Self {
-        Self { processes, port: None, demo: true, tenants: 0, raised: false, kefu: kefu() }
+        Self { demo: true, ..Self::bare(processes) }
     }
 
     /// So many processes of each role, behind a load balancer on that port.
     pub fn new(processes: usize, port: u16) -> Self {
-        Self { processes, port: Some(port), demo: false, tenants: 0, raised: false, kefu: kefu() }
+        Self { port: Some(port), ..Self::bare(processes) }
     }
 
     /// For tests that have a tenant each.
     pub fn tests(processes: usize, tenants: usize) -> Self {
-        Self { processes, port: None, demo: false, tenants, raised: true, kefu: kefu() }
+        Self { tenants, ..Self::bare(processes) }
     }
 
-    /// For more load from one address than the limits allow.
-    pub fn load(processes: usize) -> Self {
-        Self::tests(processes, 0)
+    /// To be loaded, with these settings.
+    pub fn load(processes: usize, settings: Vec<(String, String)>) -> Self {
+        Self { settings, ..Self::bare(processes) }
+    }
+
+    fn bare(processes: usize) -> Self {
+        Self { processes, port: None, demo: false, tenants: 0, kefu: kefu(), settings: Vec::new() }
     }
 }
 
@@ -89,6 +96,8 @@ pub struct Cluster {
     pub valkey: Valkey,
     /// Its Cassandra.
     pub cassandra: CassandraServer,
+    /// Its files.
+    pub s3: S3,
     folder: TempDir,
 }
 
@@ -108,12 +117,13 @@ impl Cluster {
         let folder = tempfile::Builder::new().prefix("kefu-cluster-").tempdir().context("no temporary folder")?;
         let (nats_program, valkey_program, haproxy) =
             (provision::nats_server().await?, provision::valkey_server().await?, provision::haproxy().await?);
-        println!("starting three NATS servers, Valkey and Cassandra");
-        let cassandra_program = provision::cassandra().await?;
-        let (nats, valkey, cassandra) = tokio::try_join!(
+        println!("starting three NATS servers, Valkey, Cassandra and an S3 service");
+        let (cassandra_program, weed) = (provision::cassandra().await?, provision::weed().await?);
+        let (nats, valkey, cassandra, s3) = tokio::try_join!(
             NatsCluster::start(&nats_program, folder.path()),
             Valkey::start(&valkey_program, folder.path()),
             CassandraServer::start(&cassandra_program),
+            S3::start(&weed),
         )?;
         let config = folder.path().join("kefu.toml");
         std::fs::write(&config, tenants(plan.tenants)).context("cannot write the settings")?;
@@ -126,8 +136,10 @@ impl Cluster {
             ("KEFU_CQL__REPLICATION_FACTOR".to_owned(), "1".to_owned()),
             ("KEFU_SERVER__TRUSTED_PROXIES".to_owned(), "127.0.0.1/32".to_owned()),
         ];
-        let raised = RAISED.iter().filter(|_| plan.raised);
-        settings.extend(raised.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        settings.extend(s3.settings());
+        let for_tests = RAISED.into_iter().chain([GRACE]).filter(|_| plan.tenants > 0);
+        settings.extend(for_tests.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        settings.extend(plan.settings.iter().cloned());
         println!("starting {} processes of kefu", plan.processes * ROLES.len());
         let mut processes = Vec::new();
         for role in ROLES {
@@ -139,7 +151,7 @@ impl Cluster {
             processes.iter().filter(|process| process.role == Role::Edge).map(|edge| edge.port).collect();
         let port = plan.port.map_or_else(free_port, Ok)?;
         let balancer = Balancer::start(&haproxy, folder.path(), port, &edges).await?;
-        let mut cluster = Self { processes, settings, balancer, nats, valkey, cassandra, folder };
+        let mut cluster = Self { processes, settings, balancer, nats, valkey, cassandra, s3, folder };
         cluster.until_ready().await?;
         cluster.until_found().await?;
         Ok(cluster)

@@ -33,7 +33,7 @@ pub use kefu::Kefu;
 pub use people::visitor;
 pub use rest::Rest;
 
-use crate::cluster::{Cluster, Plan};
+use crate::cluster::{Cluster, Plan, RAISED};
 use crate::nats_server::NatsServer;
 use crate::provision;
 use people::Person;
@@ -128,7 +128,8 @@ async fn target(options: &Options, course: Course, nats: Option<&NatsServer>) ->
         let agents = people::agents(target.rest()).await?;
         return Ok((target, agents));
     }
-    let plan = if options.rolling { Plan::load(PROCESSES) } else { Plan::demo(PROCESSES) };
+    let raised = RAISED.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let plan = if options.rolling { Plan::load(PROCESSES, raised) } else { Plan::demo(PROCESSES) };
     let cluster = Cluster::start(&plan).await?;
     let rest = Rest::new(&cluster.balancer.address())?;
     let agents = match course {

@@ -60,10 +60,27 @@ impl S3 {
         Ok(Self { _server: server, port, _folder: folder })
     }
 
+    /// Settings of kefu that name it.
+    pub fn settings(&self) -> [(String, String); 5] {
+        [
+            ("BUCKET", BUCKET.to_owned()),
+            ("ENDPOINT", self.endpoint()),
+            ("ACCESS_KEY_ID", ACCESS_KEY_ID.to_owned()),
+            ("SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
+            ("ALLOW_HTTP", "true".to_owned()),
+        ]
+        .map(|(name, value)| (format!("KEFU_FILES__{name}"), value))
+    }
+
+    /// Where it is.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// What tests need to know of it.
     pub fn variables(&self) -> [(&'static str, String); 4] {
         [
-            ("KEFU_TEST_S3_ENDPOINT", format!("http://127.0.0.1:{}", self.port)),
+            ("KEFU_TEST_S3_ENDPOINT", self.endpoint()),
             ("KEFU_TEST_S3_BUCKET", BUCKET.to_owned()),
             ("KEFU_TEST_S3_ACCESS_KEY_ID", ACCESS_KEY_ID.to_owned()),
             ("KEFU_TEST_S3_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),

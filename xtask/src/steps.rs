@@ -98,7 +98,6 @@ struct Components {
     nats_server: Option<PathBuf>,
     valkey_server: Option<PathBuf>,
     cassandra: Option<Cassandra>,
-    weed: Option<PathBuf>,
     chromium: Option<PathBuf>,
 }
 
@@ -154,7 +153,7 @@ async fn provision(steps: &[Step]) -> Result<Components> {
     if steps.contains(&Step::Test) {
         let (valkey_server, weed) = (provision::valkey_server().await?, provision::weed().await?);
         println!("valkey-server: {}\nSeaweedFS: {}", valkey_server.display(), weed.display());
-        (components.valkey_server, components.weed) = (Some(valkey_server), Some(weed));
+        components.valkey_server = Some(valkey_server);
     }
     if steps.iter().any(|step| step.needs_cassandra()) {
         let cassandra = provision::cassandra().await?;

@@ -15,7 +15,7 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Every role in processes of its own, over three NATS servers, Valkey and Cassandra, behind HAProxy.
+    /// Every role in processes of its own, over three NATS servers, Valkey, Cassandra and an S3 service, behind HAProxy.
     Cluster(ClusterOptions),
 }
 
@@ -36,8 +36,7 @@ struct ClusterOptions {
 /// Builds, starts, prints where everything is, waits for Ctrl-C, and stops it.
 pub async fn run(options: Options) -> Result<()> {
     let What::Cluster(options) = options.what;
-    let plan =
-        Plan { tenants: options.tenants, raised: options.tenants > 0, ..Plan::new(options.processes, options.port) };
+    let plan = Plan { tenants: options.tenants, ..Plan::new(options.processes, options.port) };
     if std::env::var_os("KEFU_TEST_BIN").is_none() {
         let mut build = workspace::cargo();
         build.args(["build", "--release", "-p", "kefu"]);
@@ -65,6 +64,7 @@ fn print(cluster: &Cluster) -> Result<()> {
     println!("  NATS       {}", cluster.nats.url());
     println!("  Valkey     {}", cluster.valkey.url());
     println!("  Cassandra  {}", cluster.cassandra.node());
+    println!("  S3         {}", cluster.s3.endpoint());
     for Process { service, port, .. } in &cluster.processes {
         println!("  {:<10} http://127.0.0.1:{port}/readyz, /metrics", service.name());
     }

@@ -10,6 +10,7 @@ use super::{Arrival, Connection};
 use crate::auth::{Admission, AuthError, Caller};
 use crate::frame::{Code, ServerFrame};
 use crate::machine::{Effect, Input, Joining};
+use crate::presence::Chosen;
 
 impl Connection {
     pub(super) fn perform(self: &Arc<Self>, effect: Effect) {
@@ -80,7 +81,7 @@ impl Connection {
             let Caller { tenant, user, .. } = &*joining.caller;
             match user.kind {
                 UserKind::Agent => {
-                    let status = joining.status.unwrap_or(AgentStatus::Online);
+                    let status = joining.status.unwrap_or(Chosen::ONLINE);
                     self.services.presence.connected(&joining.caller, status);
                 }
                 UserKind::Customer => {

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use kefu_files::Files;
 use kefu_live::Live;
 use kefu_model::allocation::{AllocationAnswer, AllocationCommand};
 use kefu_model::command::Answer;
@@ -59,8 +60,14 @@ impl Api {
     /// When the seams do not do what they promise.
     pub async fn new(store: Arc<dyn Store>, live: Arc<dyn Live>) -> Self {
         let prometheus = prometheus::Registry::new();
-        let parts =
-            Parts { store: Arc::clone(&store), live, assets: Arc::new(Bare), prometheus, info: EdgeInfo::default() };
+        let parts = Parts {
+            store: Arc::clone(&store),
+            live,
+            files: Files::in_memory(),
+            assets: Arc::new(Bare),
+            prometheus,
+            info: EdgeInfo::default(),
+        };
         let (services, notices) =
             assemble(super::config(), parts, Arc::new(Deaf), b"a secret of the deployment").expect("an edge");
         let caller = super::admission().caller;

@@ -44,7 +44,7 @@ impl Open {
             user: (&self.caller.user).into(),
             name: self.caller.name.as_ref().map(ToString::to_string).unwrap_or_default(),
             role: Role::of(self.caller.role),
-            status: admission.status.map(Into::into),
+            status: admission.status.map(|chosen| chosen.status.into()),
             support_conversation: self.support.map(|id| id.to_string()),
             heartbeat_s: settings.heartbeat_s,
             now: now.into(),

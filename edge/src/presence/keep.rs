@@ -115,6 +115,7 @@ impl super::PresenceKeeper {
             Work::Tell | Work::Renew => {
                 if done.told {
                     agent.told = version;
+                    self.settled.notify_waiters();
                 }
                 if done.leased {
                     agent.lease_due_ms = now_ms + config.presence_ttl_ms / 3;
@@ -161,8 +162,8 @@ async fn renew_lease(services: &Services, (tenant, id): &Key, agent: &Agent) -> 
         tenant: tenant.clone(),
         agent: id.clone(),
         edge: services.edge_id.clone(),
-        status: to_live(agent.status),
-        status_at_ms: agent.status_at_ms,
+        status: to_live(agent.chosen.status),
+        status_at_ms: agent.chosen.at_ms,
         ttl: millis(services.config.presence_ttl_ms),
     };
     note(services, services.live.renew_presence(lease).await)
@@ -172,12 +173,12 @@ async fn tell(services: &Services, (tenant, id): &Key, agent: &Agent) -> bool {
     let command = AllocationCommand::Agent {
         agent: id.clone(),
         name: agent.name.clone(),
-        status: Some(agent.status),
+        status: Some(agent.chosen.status),
         capacity: agent.capacity,
         present: Some(true),
     };
     let answer = services.upstream.allocation(tenant, &command).await;
-    services.hub.agent_presence(tenant, &User::agent(id.clone()), agent.status);
+    services.hub.agent_presence(tenant, &User::agent(id.clone()), agent.chosen.status);
     !matches!(answer, AllocationAnswer::Refused(refusal) if refusal.is_retryable())
 }
 

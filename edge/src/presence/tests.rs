@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kefu_live::{Faulty, Live};
+use kefu_live::{Faulty, Live, PresenceLease, PresenceStatus};
 use kefu_model::Role;
 use kefu_model::allocation::AllocationCommand;
 use tokio_util::sync::CancellationToken;
@@ -59,7 +59,7 @@ async fn a_reload_is_no_absence_and_keeps_the_status() {
     until(&edge, (Some(AgentStatus::Busy), Some(true))).await;
     desk.ended();
     let _again = edge.connect(caller.clone()).await;
-    assert_eq!(edge.services.status_of(&caller).await, AgentStatus::Busy);
+    assert_eq!(edge.services.status_of(&caller).await.status, AgentStatus::Busy);
     let absences = edge
         .upstream
         .allocations
@@ -74,7 +74,7 @@ async fn a_heartbeat_keeps_an_agent_without_a_socket() {
     let (edge, _stop) = keeping(10);
     let caller = agent("a1", Role::Agent);
     let until_ms = crate::clock::steady_ms() + 300;
-    edge.services.presence.heartbeat(&caller, AgentStatus::Online, until_ms);
+    edge.services.presence.heartbeat(&caller, Chosen::ONLINE, until_ms);
     until(&edge, (Some(AgentStatus::Online), Some(true))).await;
     until(&edge, (None, Some(false))).await;
     assert!(crate::clock::steady_ms() >= until_ms);
@@ -153,4 +153,32 @@ async fn agents_whose_leases_failed_wait_before_the_next_try() {
     // What the agent wants next does not wait.
     edge.services.presence.set_status(&agent("a1", Role::Agent), AgentStatus::Away, None);
     until(&edge, (Some(AgentStatus::Away), Some(true))).await;
+}
+
+#[tokio::test]
+async fn what_was_said_last_counts_wherever_it_was_said() {
+    let (edge, _stop) = keeping(60_000);
+    let caller = agent("a1", Role::Agent);
+    let _desk = edge.connect(caller.clone()).await;
+    edge.services.presence.set_status(&caller, AgentStatus::Away, None);
+    edge.services.presence.until_told(&tenant(), &caller.user.id).await;
+    let elsewhere = PresenceLease {
+        tenant: tenant(),
+        agent: caller.user.id.clone(),
+        edge: kefu_live::EdgeId::new("another"),
+        status: PresenceStatus::Online,
+        status_at_ms: crate::clock::now().0 + 1,
+        ttl: Duration::from_secs(30),
+    };
+    edge.services.live.renew_presence(elsewhere).await.unwrap();
+    // The notice has not come yet.
+    let last = edge.services.status_of(&caller).await;
+    assert_eq!(last.status, AgentStatus::Online);
+
+    // Who takes the agent over on the word of others does not say it anew.
+    let (other, _stop) = keeping(60_000);
+    other.services.presence.heartbeat(&caller, last, u64::MAX);
+    other.services.presence.until_told(&tenant(), &caller.user.id).await;
+    let held = other.services.live.presence(&tenant(), std::slice::from_ref(&caller.user.id)).await.unwrap();
+    assert_eq!(held[0].as_ref().map(|here| here.status_at_ms), Some(last.at_ms));
 }

@@ -1,6 +1,7 @@
 //! Agents: login, logout, status, heartbeat.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -17,7 +18,11 @@ use crate::auth::{Attempts, Credential, LoggedIn, hex};
 use crate::clock;
 use crate::frame::{AgentStatus, Code, Time};
 use crate::http::{Access, Agents, BodyOf, Client, Problem, ProblemBody, Public, limit_address};
+use crate::presence::Chosen;
 use crate::services::Services;
+
+/// How long an answer waits until everyone was told of a status.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
 
 /// A login.
 #[derive(Deserialize, garde::Validate, ToSchema)]
@@ -75,9 +80,9 @@ pub(crate) async fn login(
     attempts.succeeded().await;
     let device = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let LoggedIn { token, expires_at, caller } = services.auth.log_in(&user, request.remember, device).await?;
-    let status = services.status_of(&caller).await;
+    let status = services.status_of(&caller).await.status;
     // A login alone is no presence: a connection, a heartbeat or a status is.
-    let online = services.presence.status(&caller.tenant, &caller.user.id).is_some();
+    let online = services.presence.chosen(&caller.tenant, &caller.user.id).is_some();
     let user = agent_info(&user, Some(status), Some(online));
     Ok(Json(LoginAnswer { session_token: token, expires_at: expires_at.into(), user }))
 }
@@ -120,7 +125,7 @@ pub(crate) struct StatusAnswer {
 /// The caller's status.
 #[utoipa::path(get, path = "/api/kefu/status", tag = "agents", responses((status = 200, body = StatusAnswer)))]
 pub(crate) async fn status(State(services): State<Arc<Services>>, access: Access<Agents>) -> Json<StatusAnswer> {
-    let status = services.status_of(&access).await;
+    let status = services.status_of(&access).await.status;
     Json(status_answer(&services, &access, status.into(), None).await)
 }
 
@@ -135,8 +140,12 @@ pub(crate) async fn set_status(
     if request.capacity.is_some_and(|capacity| access.capacity.is_some_and(|given| capacity > given)) {
         return Err(Problem::field("capacity", "is more than the agent was given"));
     }
-    services.presence.heartbeat(&access, request.status.into(), heartbeat_until(&services));
-    services.presence.set_status(&access, request.status.into(), request.capacity);
+    let status = request.status.into();
+    services.presence.heartbeat(&access, Chosen::now(status), heartbeat_until(&services));
+    services.presence.set_status(&access, status, request.capacity);
+    // Whoever asks next may ask another edge. In an outage it is made so later.
+    let told = services.presence.until_told(&access.tenant, &access.user.id);
+    let _ = tokio::time::timeout(TOLD_WITHIN, told).await;
     Ok(Json(status_answer(&services, &access, request.status, request.capacity).await))
 }
 
@@ -177,12 +186,12 @@ pub(crate) async fn heartbeat(
     State(services): State<Arc<Services>>,
     access: Access<Agents>,
 ) -> Result<Json<HeartbeatAnswer>, Problem> {
-    let status = services.status_of(&access).await;
-    services.presence.heartbeat(&access, status, heartbeat_until(&services));
+    let chosen = services.status_of(&access).await;
+    services.presence.heartbeat(&access, chosen, heartbeat_until(&services));
     let Credential::Login { expires_at, .. } = access.credential else {
         return Err(Problem::of(Code::NoCredential));
     };
-    Ok(Json(HeartbeatAnswer { expires_at: expires_at.into(), status: status.into() }))
+    Ok(Json(HeartbeatAnswer { expires_at: expires_at.into(), status: chosen.status.into() }))
 }
 
 fn heartbeat_until(services: &Services) -> u64 {

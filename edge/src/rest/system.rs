@@ -1,5 +1,6 @@
 //! The system: what it is, how it is, who is here.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +17,8 @@ use crate::http::{Access, Agents, Overseers, Problem, ProblemBody, Public};
 use crate::presence::from_live;
 use crate::services::Services;
 
-/// How long `live` may take to answer a check: less than a probe waits.
-const LIVE_WITHIN: Duration = Duration::from_millis(500);
+/// How long what is not needed may take to answer a check: less than a probe waits.
+const SOON: Duration = Duration::from_millis(500);
 /// Online agents that are listed.
 const LISTED: usize = kefu_live::limits::PAGE_ITEMS;
 
@@ -57,7 +58,7 @@ pub(crate) async fn info(State(services): State<Arc<Services>>, _: Access<Agents
 /// Whether something works.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Check {
-    /// `edge`, `link`, `log`, `owners`, `store` or `live`.
+    /// `edge`, `link`, `log`, `owners`, `store`, `live` or `files`.
     name: &'static str,
     ok: bool,
     /// Whether clients should go elsewhere while it is not ok.
@@ -108,7 +109,8 @@ pub(crate) async fn readyz(State(services): State<Arc<Services>>) -> (StatusCode
 
 async fn look(services: &Services) -> Health {
     let link = services.upstream.status();
-    let (store, live) = tokio::join!(services.store.ping(), look_at_live(services));
+    let (store, live, files) =
+        tokio::join!(services.store.ping(), within(services.live.incarnation()), within(services.files.ping()),);
     let unowned = link.logs.saturating_sub(link.owned);
     let checks = vec![
         check("edge", (!services.is_draining()).then_some(()).ok_or("is stopping")),
@@ -118,13 +120,16 @@ async fn look(services: &Services) -> Health {
         check("store", store),
         // Logins come from the store, limits are open, messages need none of it: elsewhere it is no better.
         Check { needed: false, ..check("live", live) },
+        // Everything but uploads and downloads goes on without.
+        Check { needed: false, ..check("files", files) },
     ];
     let status = if checks.iter().all(|check| check.ok) { "ok" } else { "degraded" };
     Health { status, checks }
 }
 
-async fn look_at_live(services: &Services) -> Result<(), String> {
-    match tokio::time::timeout(LIVE_WITHIN, services.live.incarnation()).await {
+/// What is not needed may not keep the answer waiting.
+async fn within<T, E: Display>(asked: impl Future<Output = Result<T, E>>) -> Result<(), String> {
+    match tokio::time::timeout(SOON, asked).await {
         Ok(answer) => answer.map(drop).map_err(|error| error.to_string()),
         Err(_) => Err("no answer in time".to_owned()),
     }

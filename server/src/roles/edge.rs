@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Ended, Parts, tenants};
+use crate::backends;
 use crate::pages::Pages;
 use kefu::settings::Settings;
 
@@ -32,6 +33,7 @@ pub(super) async fn start(
         events,
         store: opened.store.clone(),
         live: opened.live.clone(),
+        files: backends::open_files(&parts.settings)?,
         assets: Arc::new(Pages),
         metrics: opened.registry.clone(),
         info: EdgeInfo {

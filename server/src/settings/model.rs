@@ -177,8 +177,17 @@ section!(
     }
 );
 section!(
-    /// Named already; not used by this release.
-    Files { dir: PathBuf = PathBuf::new(), max_bytes: u64 = 10 * 1024 * 1024, }
+    /// Uploaded files.
+    Files {
+        dir: PathBuf = PathBuf::new(),
+        bucket: String = String::new(),
+        region: String = "us-east-1".to_owned(),
+        endpoint: String = String::new(),
+        access_key_id: String = String::new(),
+        secret_access_key: SecretString = SecretString::default(),
+        allow_http: bool = false,
+        max_bytes: u64 = 10 * 1024 * 1024,
+    }
 );
 section!(
     /// Named already; not used by this release.

@@ -9,7 +9,6 @@ use tokio::process::Command;
 use super::{Components, Step, foreign, k6};
 use crate::cluster::{Cluster, Plan};
 use crate::nats_server::NatsServer;
-use crate::s3::S3;
 use crate::{crash, instructions, layers, openapi, process, provision, workspace};
 
 const KILLS: u32 = 5;
@@ -60,8 +59,7 @@ async fn rust_tests(components: &Components) -> Result<()> {
     let cluster = Cluster::start(&Plan::tests(2, TENANTS)).await?;
     command.env("KEFU_TEST_CQL_NODES", cluster.cassandra.node());
     command.env("KEFU_TEST_CLUSTER", cluster.describe(TENANTS)?);
-    let s3 = S3::start(components.weed.as_ref().context("no S3 service was provisioned")?).await?;
-    command.envs(s3.variables());
+    command.envs(cluster.s3.variables());
     process::run(command).await
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-use super::kefu;
-use super::scene::PASSWORD;
+use super::kefu::{self, Kefu};
+use super::scene::{PASSWORD, Place};
 
 /// What names the file that describes it.
 const VARIABLE: &str = "KEFU_TEST_CLUSTER";
@@ -31,16 +31,28 @@ pub struct Tenant {
     pub address: String,
 }
 
-/// The next tenant, with the admin `admin`.
+/// The next tenant that no run has used, with the admin `admin`.
 pub async fn next_tenant() -> Tenant {
-    let number = TAKEN.fetch_add(1, Ordering::Relaxed) + 1;
-    assert!(number <= CLUSTER.tenants, "the cluster has {} tenants", CLUSTER.tenants);
-    let id = format!("t{number}");
     let variables: Vec<_> = CLUSTER.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let arguments = ["agent", "add", "admin", "--tenant", &id, "--role", "admin", "--password-stdin"];
-    let said = kefu::run_with(&arguments, &variables, PASSWORD).await;
-    assert!(said.success, "{}", said.stderr);
-    Tenant { id, address: CLUSTER.address.clone() }
+    loop {
+        let number = TAKEN.fetch_add(1, Ordering::Relaxed) + 1;
+        assert!(number <= CLUSTER.tenants, "the cluster has {} tenants", CLUSTER.tenants);
+        let id = format!("t{number}");
+        let arguments = ["agent", "add", "admin", "--tenant", &id, "--role", "admin", "--password-stdin"];
+        let said = kefu::run_with(&arguments, &variables, PASSWORD).await;
+        if said.success {
+            return Tenant { id, address: CLUSTER.address.clone() };
+        }
+        assert!(said.stderr.contains("taken"), "{}", said.stderr);
+    }
+}
+
+/// An edge of the cluster for one scenario, with settings of its own. Only its tenant's clients know of it.
+pub async fn edge(tenant: Tenant, settings: &[(&str, &str)]) -> Place {
+    let mut variables: Vec<_> = CLUSTER.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    variables.push(("KEFU_SERVER__ROLES", "edge"));
+    variables.extend(settings);
+    Place::Edge(Box::new(Kefu::start(&[], &variables).await), tenant)
 }
 
 /// What its processes printed.

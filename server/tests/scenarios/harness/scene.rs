@@ -1,5 +1,6 @@
 //! A deployment with people.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use kefu_nats::testing::NatsServer;
@@ -25,35 +26,37 @@ pub enum Place {
     Own(Box<Kefu>),
     /// In the cluster that all share.
     Shared(Tenant),
+    /// In the same cluster, at an edge of its own.
+    Edge(Box<Kefu>, Tenant),
 }
 
 impl Place {
     /// Host and port.
     pub fn address(&self) -> String {
         match self {
-            Self::Own(kefu) => kefu.address(),
+            Self::Own(kefu) | Self::Edge(kefu, _) => kefu.address(),
             Self::Shared(tenant) => tenant.address.clone(),
         }
     }
 
-    /// The process.
+    /// The process, or the edge.
     ///
     /// # Panics
-    /// In the cluster.
+    /// Where it has none of its own.
     pub fn own(&self) -> &Kefu {
         match self {
-            Self::Own(kefu) => kefu,
+            Self::Own(kefu) | Self::Edge(kefu, _) => kefu,
             Self::Shared(_) => panic!("this scenario needs a process of its own"),
         }
     }
 
-    /// The process, to be harmed.
+    /// The process or the edge, to be harmed.
     ///
     /// # Panics
-    /// In the cluster.
+    /// Where it has none of its own.
     pub fn own_mut(&mut self) -> &mut Kefu {
         match self {
-            Self::Own(kefu) => kefu,
+            Self::Own(kefu) | Self::Edge(kefu, _) => kefu,
             Self::Shared(_) => panic!("this scenario needs a process of its own"),
         }
     }
@@ -63,6 +66,7 @@ impl Place {
         match self {
             Self::Own(kefu) => kefu.output(),
             Self::Shared(_) => cluster::output(),
+            Self::Edge(kefu, _) => kefu.output() + &cluster::output(),
         }
     }
 
@@ -71,7 +75,7 @@ impl Place {
         let api = Api::new(&format!("http://{}", self.address()));
         match self {
             Self::Own(_) => api,
-            Self::Shared(tenant) => api.of_site(&tenant.id),
+            Self::Shared(tenant) | Self::Edge(_, tenant) => api.of_site(&tenant.id),
         }
     }
 }
@@ -111,14 +115,17 @@ const ROOM_FOR_ALL: [(&str, &str); 4] = [
 impl Scene {
     /// A deployment with the default settings.
     pub async fn start(broker: Broker) -> Self {
-        Self::start_with(broker, &[]).await
+        match broker {
+            Broker::Cluster => Self::of(Place::Shared(cluster::next_tenant().await)).await,
+            _ => Self::start_with(broker, &[]).await,
+        }
     }
 
-    /// A deployment with some settings changed.
+    /// A deployment with some settings changed; in the cluster, an edge with them. Either can be harmed.
     pub async fn start_with(broker: Broker, settings: &[(&str, &str)]) -> Self {
         if broker == Broker::Cluster {
-            assert!(settings.is_empty(), "the cluster has its settings already");
-            return Self::of(Place::Shared(cluster::next_tenant().await)).await;
+            let tenant = cluster::next_tenant().await;
+            return Self::of(cluster::edge(tenant, settings).await).await;
         }
         let nats = (broker == Broker::Nats).then(NatsServer::start);
         let url = nats.as_ref().map(NatsServer::url);
@@ -126,6 +133,25 @@ impl Scene {
         variables.extend(url.as_deref().map(|url| ("KEFU_NATS__URL", url)));
         variables.extend(settings);
         Self { nats, ..Self::of(Place::Own(Box::new(Kefu::start(&[], &variables).await))).await }
+    }
+
+    /// A deployment that trusts a host site with this secret.
+    pub async fn start_hosted(broker: Broker, secret: &str) -> Self {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        let path = file.path().to_str().expect("a plain path").to_owned();
+        let settings = [("KEFU_CONFIG", path.as_str())];
+        let mut scene = if broker == Broker::Cluster {
+            let tenant = cluster::next_tenant().await;
+            let id = &tenant.id;
+            let names = format!("id = \"{id}\"\nsite_key = \"{id}\"");
+            write!(file, "[[tenants]]\n{names}\nidentity_secret = \"{secret}\"\n").expect("the settings");
+            Self::of(cluster::edge(tenant, &settings).await).await
+        } else {
+            write!(file, "[[tenants]]\nidentity_secret = \"{secret}\"\n").expect("the settings");
+            Self::start_with(broker, &settings).await
+        };
+        scene.kept.push(file);
+        scene
     }
 
     /// A deployment whose log is its own, in a process that is started by another command.
@@ -138,7 +164,7 @@ impl Scene {
     async fn of(kefu: Place) -> Self {
         let password = match &kefu {
             Place::Own(kefu) => kefu.admin_password(),
-            Place::Shared(_) => PASSWORD.to_owned(),
+            Place::Shared(_) | Place::Edge(..) => PASSWORD.to_owned(),
         };
         let admin = log_in(&kefu.api(), "admin", &password).await;
         // Who logs in is online. This admin takes no chats.

@@ -47,7 +47,7 @@ pub async fn only_the_last_answers_are_kept(broker: Broker) {
 }
 
 pub async fn the_same_request_gets_the_same_answer(broker: Broker) {
-    let mut scene = Scene::start(broker).await;
+    let mut scene = Scene::start_with(broker, &[]).await;
     let mut chat = scene.chat().await;
     let api = chat.visitor.person.api.clone();
     let body = |text: &str| json!({"conversation_id": chat.id, "content": text, "client_msg_id": "订单-1"});

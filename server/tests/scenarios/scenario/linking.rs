@@ -1,7 +1,5 @@
 //! Visitors who log in at the host site.
 
-use std::io::Write as _;
-
 use jsonwebtoken::{EncodingKey, Header};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -12,16 +10,6 @@ use crate::harness::scene::{Broker, Person, Scene, text};
 use crate::harness::wait::eventually;
 
 const SECRET: &str = "the host site and kefu know this one";
-
-/// A deployment that trusts a host site.
-async fn hosted(broker: Broker) -> Scene {
-    let mut file = tempfile::NamedTempFile::new().expect("a file");
-    write!(file, "[[tenants]]\nidentity_secret = \"{SECRET}\"\n").expect("the settings");
-    let path = file.path().to_str().expect("a plain path").to_owned();
-    let mut scene = Scene::start_with(broker, &[("KEFU_CONFIG", &path)]).await;
-    scene.kept.push(file);
-    scene
-}
 
 /// What the host site says of its user.
 fn vouched(user: &str, secret: &str) -> String {
@@ -69,7 +57,7 @@ fn members_added(client: &Client, conversation: &str) -> Vec<Value> {
 }
 
 pub async fn an_anonymous_visitor_becomes_a_person(broker: Broker) {
-    let mut scene = hosted(broker).await;
+    let mut scene = Scene::start_hosted(broker, SECRET).await;
     let mut chat = scene.chat().await;
     let (id, visitor_token) = (chat.id.clone(), chat.visitor.person.token.clone());
     chat.agent.say(&id, "how can I help?").await;
@@ -136,7 +124,7 @@ pub async fn an_anonymous_visitor_becomes_a_person(broker: Broker) {
 }
 
 pub async fn nobody_is_linked_without_both_proofs(broker: Broker) {
-    let scene = hosted(broker).await;
+    let scene = Scene::start_hosted(broker, SECRET).await;
     let chat = scene.chat().await;
     let visitor_token = chat.visitor.person.token.clone();
     let refused = async |identity: String, visitor: &str, code: u64| {

@@ -13,7 +13,7 @@ use crate::harness::wait::eventually;
 const BURST: usize = 60;
 
 pub async fn what_was_acknowledged_survives_kill_9(broker: Broker) {
-    let mut scene = Scene::start(broker).await;
+    let mut scene = Scene::start_with(broker, &[]).await;
     let mut visitors = Vec::new();
     for _ in 0..4 {
         visitors.push(scene.connected_visitor().await);
@@ -77,7 +77,7 @@ async fn whole(api: &Api, id: &str, messages: usize) -> Vec<Value> {
 }
 
 pub async fn a_chat_goes_on_after_a_restart(broker: Broker) {
-    let mut scene = Scene::start(broker).await;
+    let mut scene = Scene::start_with(broker, &[]).await;
     let chat = scene.chat().await;
     let (mut agent, mut visitor, id) = (chat.agent, chat.visitor, chat.id);
     visitor.say(&id, "before").await;
@@ -105,7 +105,7 @@ pub async fn a_chat_goes_on_after_a_restart(broker: Broker) {
 }
 
 pub async fn the_broker_is_killed_under_load(broker: Broker) {
-    let mut scene = Scene::start(broker).await;
+    let mut scene = Scene::start_with(broker, &[]).await;
     let mut nats = scene.nats.take().expect("the broker is a process of its own");
     let mut visitor = scene.connected_visitor().await;
     let id = visitor.support();

@@ -4,7 +4,7 @@ use crate::client::message;
 use crate::harness::scene::{Broker, Scene};
 
 pub async fn a_stop_tells_clients_and_loses_nothing(broker: Broker) {
-    let mut scene = Scene::start(broker).await;
+    let mut scene = Scene::start_with(broker, &[]).await;
     let chat = scene.chat().await;
     let (mut agent, mut visitor, id) = (chat.agent, chat.visitor, chat.id);
     for number in 0..20 {
@@ -36,7 +36,7 @@ pub async fn a_stop_tells_clients_and_loses_nothing(broker: Broker) {
 }
 
 pub async fn who_stays_is_closed_in_the_end(broker: Broker) {
-    let mut scene = Scene::start(broker).await;
+    let mut scene = Scene::start_with(broker, &[]).await;
     let visitor = scene.connected_visitor().await;
     scene.kefu.own().terminate();
     assert_eq!(visitor.until_closed().await, 4101);
