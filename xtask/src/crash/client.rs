@@ -146,7 +146,8 @@ impl Client {
     fn note_failure(&self, error: &anyhow::Error) {
         let mut journal = self.journal.lock();
         journal.trouble = format!("{error:#}");
-        journal.continuity.failed += 1;
+        let why = journal.trouble.clone();
+        journal.continuity.attempt_failed(why);
     }
 
     fn complain(&self, what: &str) {

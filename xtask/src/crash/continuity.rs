@@ -1,5 +1,7 @@
 //! How a client's connections began and ended, and whether it could go on where it was.
 
+use std::collections::BTreeMap;
+
 use super::socket::Ended;
 
 /// One client's connections.
@@ -15,8 +17,8 @@ pub struct Continuity {
     pub told: u64,
     /// Why the others ended.
     pub untold: Vec<String>,
-    /// Attempts that gave no connection.
-    pub failed: u64,
+    /// Attempts that gave no connection, by what went wrong.
+    pub failed: BTreeMap<String, u64>,
     /// Places, kept up to date until then, from which it went on.
     pub resumed: u64,
     /// Such places that the server could not go on from, so that the history had to be loaded.
@@ -31,6 +33,11 @@ impl Continuity {
             _ if was_told => self.told += 1,
             _ => self.untold.push(ended.to_string()),
         }
+    }
+
+    /// Notes an attempt that gave no connection.
+    pub fn attempt_failed(&mut self, why: String) {
+        *self.failed.entry(why).or_default() += 1;
     }
 
     /// Notes the answer to an attach of a place that had been up to date.

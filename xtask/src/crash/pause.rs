@@ -8,8 +8,10 @@ use super::journal::{Delivery, Journal};
 use super::observed::Wanted;
 
 /// One message on its way to one observer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wait {
+    /// The message.
+    pub text: String,
     /// When it was due to be sent.
     pub due: Instant,
     /// When the observer had it.
@@ -29,16 +31,21 @@ pub fn dues(journal: &Journal) -> impl Iterator<Item = (String, Instant)> + '_ {
 pub fn waits(dues: &HashMap<String, Instant>, deliveries: &[Delivery]) -> Vec<Wait> {
     let mut seen = HashSet::new();
     let first = deliveries.iter().filter(|delivery| seen.insert(delivery.text.as_str()));
-    first.filter_map(|delivery| Some(Wait { due: *dues.get(&delivery.text)?, until: delivery.at })).collect()
+    let wait = |delivery: &Delivery| {
+        let due = *dues.get(&delivery.text)?;
+        Some(Wait { text: delivery.text.clone(), due, until: delivery.at })
+    };
+    first.filter_map(wait).collect()
 }
 
 /// The longest wait of each stretch of time. The stretches follow one another: each ends where the next one begins, the
 /// last one never. A wait belongs to the stretch in which most of it passed, if that is not the time before all of them.
-pub fn longest(waits: &[Wait], begins: &[Instant]) -> Vec<Duration> {
-    let mut longest = vec![Duration::ZERO; begins.len()];
+pub fn longest<'a>(waits: &'a [Wait], begins: &[Instant]) -> Vec<Option<&'a Wait>> {
+    let mut longest: Vec<Option<&Wait>> = vec![None; begins.len()];
     for wait in waits {
-        if let Some(longest) = stretch(wait, begins).and_then(|index| longest.get_mut(index)) {
-            *longest = wait.length().max(*longest);
+        let Some(longest) = stretch(wait, begins).and_then(|index| longest.get_mut(index)) else { continue };
+        if longest.is_none_or(|known| known.length() < wait.length()) {
+            *longest = Some(wait);
         }
     }
     longest
@@ -56,7 +63,8 @@ fn stretch(wait: &Wait, begins: &[Instant]) -> Option<usize> {
 }
 
 impl Wait {
-    fn length(&self) -> Duration {
+    /// How long it took.
+    pub fn length(&self) -> Duration {
         self.until.saturating_duration_since(self.due)
     }
 }
@@ -73,7 +81,10 @@ mod tests {
     fn a_wait_belongs_to_the_stretch_in_which_most_of_it_passed() {
         let start = Instant::now();
         let begins = [start + ms(100), start + ms(2_000)];
-        let longest = |due, until| longest(&[Wait { due: start + ms(due), until: start + ms(until) }], &begins);
+        let longest = |due, until| {
+            let wait = Wait { text: String::new(), due: start + ms(due), until: start + ms(until) };
+            longest(&[wait], &begins).into_iter().map(|wait| wait.map_or(ms(0), Wait::length)).collect::<Vec<_>>()
+        };
         assert_eq!(longest(90, 1_090), [ms(1_000), ms(0)], "due just before the harm");
         assert_eq!(longest(1_000, 2_100), [ms(1_100), ms(0)], "over just after the next one");
         assert_eq!(longest(1_990, 3_000), [ms(0), ms(1_010)], "due just before the next one");

@@ -303,10 +303,10 @@ impl Round {
     }
 
     /// Of those to whom something is delivered all the time.
-    fn of_visitors(&self) -> Vec<SharedJournal> {
+    fn of_visitors(&self) -> Vec<(String, SharedJournal)> {
         let of_one = |name: &&String| name.starts_with("visitor-") || name.starts_with("observer-");
         let names = self.clients.keys().filter(of_one);
-        names.filter_map(|name| self.clients.get(name).cloned()).collect()
+        names.filter_map(|name| Some((name.clone(), self.clients.get(name)?.clone()))).collect()
     }
 
     async fn finish(&mut self, observations: &mut Observations) -> Result<()> {

@@ -1,14 +1,14 @@
 //! What a round was like, in numbers.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, ensure};
 
 use super::continuity::Continuity;
 use super::journal::{Counts, SharedJournal};
 use super::observed::Planned;
-use super::pause;
+use super::pause::{self, Wait};
 use super::rate::Reached;
 use super::round::{Incident, Outcome};
 use super::target::Harm;
@@ -23,17 +23,18 @@ pub struct Summary {
 }
 
 /// What an incident meant to the visitors.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Pause {
     harm: Harm,
     ready_after: Duration,
-    /// The longest time that any of them waited for a message that was due.
+    /// The longest time that any of them waited for a message that was due, who it was, and for which message.
     longest: Duration,
+    whose: Option<(String, Wait)>,
 }
 
 impl Summary {
     /// Adds up; pauses are those of visitors.
-    pub fn of(journals: &[SharedJournal], visitors: &[SharedJournal], incidents: &[Incident]) -> Self {
+    pub fn of(journals: &[SharedJournal], visitors: &[(String, SharedJournal)], incidents: &[Incident]) -> Self {
         let mut counts = Counts::default();
         journals.iter().for_each(|journal| counts.add(journal.lock().counts));
         let connections = journals.iter().map(|journal| journal.lock().continuity.connections).sum();
@@ -48,20 +49,24 @@ impl Summary {
     }
 }
 
-fn pauses(journals: &[SharedJournal], visitors: &[SharedJournal], incidents: &[Incident]) -> Vec<Pause> {
+fn pauses(journals: &[SharedJournal], visitors: &[(String, SharedJournal)], incidents: &[Incident]) -> Vec<Pause> {
     let dues: HashMap<_, _> =
         journals.iter().flat_map(|journal| pause::dues(&journal.lock()).collect::<Vec<_>>()).collect();
     let begins: Vec<_> = incidents.iter().map(|incident| incident.at).collect();
-    let mut longest = vec![Duration::ZERO; incidents.len()];
-    for visitor in visitors {
+    let mut longest: Vec<Option<(String, Wait)>> = vec![None; incidents.len()];
+    for (name, visitor) in visitors {
         let waits = pause::waits(&dues, &visitor.lock().deliveries);
         for (longest, own) in longest.iter_mut().zip(pause::longest(&waits, &begins)) {
-            *longest = own.max(*longest);
+            let Some(own) = own else { continue };
+            if longest.as_ref().is_none_or(|(_, known)| known.length() < own.length()) {
+                *longest = Some((name.clone(), own.clone()));
+            }
         }
     }
-    let pause = |(incident, longest): (&Incident, Duration)| {
+    let pause = |(incident, whose): (&Incident, Option<(String, Wait)>)| {
         let Incident { harm, ready_after, .. } = *incident;
-        Pause { harm, ready_after, longest }
+        let longest = whose.as_ref().map(|(_, wait)| wait.length()).unwrap_or_default();
+        Pause { harm, ready_after, longest, whose }
     };
     incidents.iter().zip(longest).map(pause).collect()
 }
@@ -101,12 +106,18 @@ pub fn print(outcome: &Outcome) {
 fn print_planned(planned: &Planned) {
     let sum = |of: fn(&Continuity) -> u64| planned.clients.iter().map(|(_, client)| of(client)).sum::<u64>();
     println!(
-        "told to go: {} times, {} connections ended after it, {} without; {} attempts to connect failed",
+        "told to go: {} times, {} connections ended after it, {} without",
         sum(|client| client.goaways),
         sum(|client| client.told),
         sum(|client| client.untold.len() as u64),
-        sum(|client| client.failed),
     );
+    let mut failed: BTreeMap<&str, u64> = BTreeMap::new();
+    for (why, count) in planned.clients.iter().flat_map(|(_, client)| &client.failed) {
+        *failed.entry(why).or_default() += count;
+    }
+    for (why, count) in failed {
+        println!("{count} attempts to connect failed: {why}");
+    }
     let most = planned.clients.iter().map(|(_, client)| client.reconnects()).max().unwrap_or_default();
     println!(
         "went on:   {} conversations resumed, {} reloaded; at most {most} reconnects of a client, {} edges stopped",
@@ -132,7 +143,22 @@ fn print_pauses(pauses: &[Pause]) {
             longest.last().copied().unwrap_or_default(),
             median(&longest),
         );
+        let worst = pauses.iter().max_by_key(|pause| pause.longest).and_then(|pause| pause.whose.as_ref());
+        if let Some((observer, wait)) = worst {
+            println!("    {observer} waited longest, for {:?}, due at {} UTC", wait.text, time_of_day(wait.due));
+        }
     }
+}
+
+/// A moment of this run as logs tell it, to look for it there.
+fn time_of_day(at: Instant) -> String {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    clock((since_epoch.saturating_sub(at.elapsed())).as_millis())
+}
+
+fn clock(since_epoch_ms: u128) -> String {
+    let (ms, s) = (since_epoch_ms % 1_000, since_epoch_ms / 1_000 % 86_400);
+    format!("{:02}:{:02}:{:02}.{ms:03}", s / 3_600, s / 60 % 60, s % 60)
 }
 
 /// The middle one of sorted numbers, the lower one of two.
@@ -143,6 +169,11 @@ fn median(sorted: &[u128]) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_told_as_in_logs() {
+        assert_eq!(clock(1_763_767_082_045), "23:18:02.045");
+    }
 
     #[test]
     fn the_median_is_the_lower_middle() {
