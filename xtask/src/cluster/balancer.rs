@@ -7,6 +7,10 @@ use anyhow::{Context, Result};
 
 use crate::service::{Recipe, Service, listens};
 
+/// How long an edge may take to say whether it is ready: some of its checks take half a second where something is away.
+/// HAProxy would wait no longer than from one look to the next, and have no edge at all.
+const CHECK_S: u64 = 2;
+
 /// The load balancer.
 pub struct Balancer {
     _server: Service,
@@ -34,6 +38,7 @@ impl Balancer {
 fn configuration(port: u16, edges: &[u16]) -> String {
     let mut text = format!(
         "defaults\n  mode http\n  timeout connect 2s\n  timeout client 75s\n  timeout server 75s\n  timeout tunnel 1h\n  \
+         timeout check {CHECK_S}s\n  \
          timeout http-keep-alive 30s\n  option forwardfor\n  option redispatch 1\n  retries 3\n\
          frontend all\n  bind 127.0.0.1:{port}\n  default_backend edges\n\
          backend edges\n  balance roundrobin\n  option httpchk GET /readyz\n"

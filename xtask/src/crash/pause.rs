@@ -12,28 +12,39 @@ use super::observed::Wanted;
 pub struct Wait {
     /// The message.
     pub text: String,
+    /// Its conversation.
+    pub conversation: String,
     /// When it was due to be sent.
     pub due: Instant,
     /// When the observer had it.
     pub until: Instant,
 }
 
+/// A message that was accepted.
+#[derive(Debug, Clone)]
+pub struct Due {
+    at: Instant,
+    conversation: String,
+}
+
 /// When each message that was accepted was due, by its text.
-pub fn dues(journal: &Journal) -> impl Iterator<Item = (String, Instant)> + '_ {
+pub fn dues(journal: &Journal) -> impl Iterator<Item = (String, Due)> + '_ {
     let written = journal.commands.iter().zip(&journal.times);
     written.filter_map(|(command, times)| match &command.wanted {
-        Wanted::Message { text } if command.accepted().is_some() => Some((text.clone(), times.due)),
+        Wanted::Message { text } if command.accepted().is_some() => {
+            Some((text.clone(), Due { at: times.due, conversation: command.conversation.clone() }))
+        }
         _ => None,
     })
 }
 
 /// What one observer waited for. What came again counts as it came first.
-pub fn waits(dues: &HashMap<String, Instant>, deliveries: &[Delivery]) -> Vec<Wait> {
+pub fn waits(dues: &HashMap<String, Due>, deliveries: &[Delivery]) -> Vec<Wait> {
     let mut seen = HashSet::new();
     let first = deliveries.iter().filter(|delivery| seen.insert(delivery.text.as_str()));
     let wait = |delivery: &Delivery| {
-        let due = *dues.get(&delivery.text)?;
-        Some(Wait { text: delivery.text.clone(), due, until: delivery.at })
+        let Due { at, conversation } = dues.get(&delivery.text)?.clone();
+        Some(Wait { text: delivery.text.clone(), conversation, due: at, until: delivery.at })
     };
     first.filter_map(wait).collect()
 }
@@ -82,7 +93,12 @@ mod tests {
         let start = Instant::now();
         let begins = [start + ms(100), start + ms(2_000)];
         let longest = |due, until| {
-            let wait = Wait { text: String::new(), due: start + ms(due), until: start + ms(until) };
+            let wait = Wait {
+                text: String::new(),
+                conversation: String::new(),
+                due: start + ms(due),
+                until: start + ms(until),
+            };
             longest(&[wait], &begins).into_iter().map(|wait| wait.map_or(ms(0), Wait::length)).collect::<Vec<_>>()
         };
         assert_eq!(longest(90, 1_090), [ms(1_000), ms(0)], "due just before the harm");
@@ -96,7 +112,8 @@ mod tests {
     fn only_the_first_delivery_of_a_known_message_counts() {
         let start = Instant::now();
         let delivery = |text: &str, at| Delivery { at: start + ms(at), text: text.to_owned() };
-        let dues = HashMap::from([("a".to_owned(), start), ("b".to_owned(), start + ms(5))]);
+        let due = |at| Due { at: start + ms(at), conversation: "s1".to_owned() };
+        let dues = HashMap::from([("a".to_owned(), due(0)), ("b".to_owned(), due(5))]);
         let deliveries = [delivery("a", 10), delivery("a", 900), delivery("b", 25), delivery("unknown", 800)];
         let lengths: Vec<_> = waits(&dues, &deliveries).iter().map(Wait::length).collect();
         assert_eq!(lengths, [ms(10), ms(20)]);

@@ -145,7 +145,8 @@ fn print_pauses(pauses: &[Pause]) {
         );
         let worst = pauses.iter().max_by_key(|pause| pause.longest).and_then(|pause| pause.whose.as_ref());
         if let Some((observer, wait)) = worst {
-            println!("    {observer} waited longest, for {:?}, due at {} UTC", wait.text, time_of_day(wait.due));
+            let (text, due, conversation) = (&wait.text, time_of_day(wait.due), &wait.conversation);
+            println!("    {observer} waited longest, for {text:?} in {conversation}, due at {due} UTC");
         }
     }
 }
