@@ -23,9 +23,10 @@ use valkey::Valkey;
 
 const READY_LIMIT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(50);
-/// Limits that tests from one address would meet, and a time that they would wait for.
-const FOR_TESTS: [(&str, &str); 6] = [
-    ("KEFU_ALLOCATION__GRACE_S", "5"),
+/// A time that tests would wait for.
+const GRACE: (&str, &str) = ("KEFU_ALLOCATION__GRACE_S", "5");
+/// Limits that clients from one address would meet.
+pub const RAISED: [(&str, &str); 5] = [
     ("KEFU_LIMITS__REQUESTS_PER_ADDRESS_MINUTE", "1000000"),
     ("KEFU_LIMITS__REQUESTS_PER_USER_MINUTE", "1000000"),
     ("KEFU_LIMITS__VISITORS_PER_ADDRESS_MINUTE", "100000"),
@@ -136,8 +137,8 @@ impl Cluster {
             ("KEFU_SERVER__TRUSTED_PROXIES".to_owned(), "127.0.0.1/32".to_owned()),
         ];
         settings.extend(s3.settings());
-        let raised = FOR_TESTS.iter().filter(|_| plan.tenants > 0);
-        settings.extend(raised.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let for_tests = RAISED.into_iter().chain([GRACE]).filter(|_| plan.tenants > 0);
+        settings.extend(for_tests.map(|(name, value)| (name.to_owned(), value.to_owned())));
         settings.extend(plan.settings.iter().cloned());
         println!("starting {} processes of kefu", plan.processes * ROLES.len());
         let mut processes = Vec::new();

@@ -1,4 +1,5 @@
-//! `cargo xtask crash`: `kill -9` at random moments under load; then everything that anybody was told is compared.
+//! `cargo xtask crash`: `kill -9` at random moments under load, or a rolling restart; then everything that anybody was told
+//! is compared.
 //!
 //! Clients record what they sent, what they were answered and what they saw ([`journal`]). At the end the histories are
 //! read besides, and [`checker`], which is pure, looks for anything lost, doubled, reordered or told in two ways.
@@ -6,15 +7,20 @@
 mod checker;
 mod client;
 mod collect;
+mod continuity;
 mod cursor;
 mod event;
 mod journal;
 pub mod kefu;
 mod observed;
 mod outbox;
+mod pace;
+mod pause;
 mod people;
+mod rate;
 mod rest;
 mod rest_sender;
+mod rolling;
 mod round;
 mod socket;
 mod summary;
@@ -27,12 +33,16 @@ pub use kefu::Kefu;
 pub use people::visitor;
 pub use rest::Rest;
 
-use crate::cluster::{Cluster, Plan};
+use crate::cluster::{Cluster, Plan, RAISED};
 use crate::nats_server::NatsServer;
 use crate::provision;
-use round::Round;
+use people::Person;
+use rolling::Load;
+use round::{Course, Round};
 use target::Target;
 
+/// Of each role.
+const PROCESSES: usize = 2;
 /// More faults than these tell nothing new.
 const FAULTS_SHOWN: usize = 40;
 
@@ -48,18 +58,31 @@ pub struct Options {
     /// A whole cluster instead, in which processes of every role are killed or held, and servers restarted.
     #[arg(long, conflicts_with = "nats")]
     cluster: bool,
+    /// Every process of the cluster in turn is stopped as planned and started again, instead of being harmed. Clients must
+    /// not notice: everybody is told to go before an edge stops, and nobody has to load anything again.
+    #[arg(long, requires = "cluster", conflicts_with = "kills")]
+    rolling: bool,
+    /// How often all of them are.
+    #[arg(long, default_value_t = 1, requires = "rolling")]
+    rounds: u32,
+    /// Messages per second of all clients together. The run fails if less than 90 % of it was reached.
+    #[arg(long, default_value_t = 1_000, requires = "rolling", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: u32,
     /// Decides the moments and the load; a random one if not given.
     #[arg(long)]
     seed: Option<u64>,
-    /// Visitors that write.
-    #[arg(long, default_value_t = 8)]
-    visitors: u32,
+    /// Visitors that write: 8, or as many as the rate needs.
+    #[arg(long)]
+    visitors: Option<u32>,
 }
+
+const VISITORS: u32 = 8;
 
 impl Options {
     /// So many kills on one machine, with the rest as usual.
     pub fn embedded(kills: u32) -> Self {
-        Self { kills, nats: false, cluster: false, seed: None, visitors: 8 }
+        let (rolling, rounds, rate) = (false, 1, 1_000);
+        Self { kills, nats: false, cluster: false, rolling, rounds, rate, seed: None, visitors: None }
     }
 
     /// The same over NATS.
@@ -79,27 +102,58 @@ impl Options {
             _ => "on one machine",
         }
     }
+
+    fn course(&self) -> Course {
+        if self.rolling {
+            return Course::Rolling { rounds: self.rounds, load: Load::of(self.rate, self.visitors) };
+        }
+        Course::Harm { times: self.kills, visitors: self.visitors.unwrap_or(VISITORS) }
+    }
+
+    fn introduce(&self, course: Course, seed: u64) {
+        let backend = self.backend();
+        match course {
+            Course::Harm { times, visitors } => println!("{times} kills {backend}, {visitors} visitors, --seed {seed}"),
+            Course::Rolling { rounds, load: Load { visitors, agents, rate } } => println!(
+                "{rounds} rolling restarts {backend}, {rate} messages/s of {visitors} visitors and {agents} agents, --seed {seed}"
+            ),
+        }
+    }
 }
 
-/// A cluster with two processes of each role.
-async fn cluster() -> Result<Target> {
-    let cluster = Cluster::start(&Plan::demo(2)).await?;
+/// The target, and agents who can log in there.
+async fn target(options: &Options, course: Course, nats: Option<&NatsServer>) -> Result<(Target, Vec<Person>)> {
+    if !options.cluster {
+        let target = Target::One(Box::new(Kefu::start(nats, &[]).await?));
+        let agents = people::agents(target.rest()).await?;
+        return Ok((target, agents));
+    }
+    let raised = RAISED.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let plan = if options.rolling { Plan::load(PROCESSES, raised) } else { Plan::demo(PROCESSES) };
+    let cluster = Cluster::start(&plan).await?;
     let rest = Rest::new(&cluster.balancer.address())?;
-    Ok(Target::Cluster(Box::new(cluster), rest))
+    let agents = match course {
+        Course::Harm { .. } => people::agents(&rest).await?,
+        // Each has room for all, since those whose agent is away for long are given to another one.
+        Course::Rolling { load, .. } => {
+            people::hired(&rest, &cluster.admin_password()?, load.agents, load.visitors).await?
+        }
+    };
+    Ok((Target::Cluster(Box::new(cluster), rest), agents))
 }
 
 /// Kills, checks and says what was found.
 pub async fn run(options: Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(rand::random);
-    println!("{} kills {}, {} visitors, --seed {seed}", options.kills, options.backend(), options.visitors);
+    let course = options.course();
+    options.introduce(course, seed);
     let nats = match options.nats {
         true => Some(NatsServer::start(&provision::nats_server().await?).await?),
         false => None,
     };
-    let target =
-        if options.cluster { cluster().await? } else { Target::One(Box::new(Kefu::start(nats.as_ref(), &[]).await?)) };
-    let mut round = Round::start(&options, seed, target).await?;
-    let result = match round.run(options.kills).await {
+    let (target, agents) = target(&options, course, nats.as_ref()).await?;
+    let mut round = Round::start(course, seed, target, agents).await?;
+    let result = match round.run(course).await {
         Ok(result) => result,
         Err(error) => return Err(round.with_log(error)),
     };
@@ -107,7 +161,7 @@ pub async fn run(options: Options) -> Result<()> {
     summary::print(&result);
     if faults.is_empty() {
         println!("The checker found nothing lost, doubled, reordered or contradictory.");
-        return Ok(());
+        return result.summary.is_load_enough();
     }
     for fault in faults.iter().take(FAULTS_SHOWN) {
         println!("FAULT {fault}");

@@ -76,6 +76,19 @@ pub async fn usernames_are_unique(store: &dyn Store) {
     store.create_user(&user(&tenant("names2"), "u0", "Wang")).await.expect("another tenant");
 }
 
+/// Of many who make the same user with passwords of their own one does, and only that one is told so.
+pub async fn the_same_user_is_made_once(store: &dyn Store) {
+    let t = tenant("same");
+    let wanted: Vec<UserRecord> = (0..12)
+        .map(|number| UserRecord { password_hash: format!("hash {number}"), ..user(&t, "admin", "admin") })
+        .collect();
+    let results = futures::future::join_all(wanted.iter().map(|user| store.create_user(user))).await;
+    let winners: Vec<usize> = (0..12).filter(|&number| results[number].is_ok()).collect();
+    assert_eq!(winners.len(), 1, "{results:?}");
+    let found = store.user(&t, &id("admin")).await.expect("read").expect("there");
+    assert_eq!(found.password_hash, wanted[winners[0]].password_hash);
+}
+
 /// An update names the version it read.
 pub async fn updates_do_not_overwrite(store: &dyn Store) {
     let t = tenant("updates");

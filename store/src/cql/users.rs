@@ -99,7 +99,11 @@ pub(super) async fn create(client: &Client, user: &UserRecord) -> Result<(), Sto
     };
     client.claim(insert, values).await?;
     match settled(client, &user.tenant, &user.id).await? {
-        Some(stored) if canonical_username(&stored.username)? == key => Ok(()),
+        // Who made the same user at the same time has another hash: those are salted.
+        Some(stored) if stored.username == user.username && stored.password_hash == user.password_hash => Ok(()),
+        Some(stored) if canonical_username(&stored.username)? == key => {
+            Err(StoreError::Conflict { what: "the user name" })
+        }
         _ => Err(StoreError::Conflict { what: "the user id" }),
     }
 }

@@ -9,6 +9,9 @@ use crate::service::{Recipe, Service, listens};
 
 /// What HAProxy itself answers, with 200 once every edge is ready and 503 until then.
 const ALL_READY: &str = "/balancer/all-ready";
+/// How long an edge may take to say whether it is ready: some of its checks take half a second where something is away.
+/// HAProxy would wait no longer than from one look to the next, and have no edge at all.
+const CHECK_S: u64 = 2;
 
 /// The load balancer.
 pub struct Balancer {
@@ -45,6 +48,7 @@ impl Balancer {
 fn configuration(port: u16, edges: &[u16]) -> String {
     let mut text = format!(
         "defaults\n  mode http\n  timeout connect 2s\n  timeout client 75s\n  timeout server 75s\n  timeout tunnel 1h\n  \
+         timeout check {CHECK_S}s\n  \
          timeout http-keep-alive 30s\n  option forwardfor\n  option redispatch 1\n  retries 3\n\
          frontend all\n  bind 127.0.0.1:{port}\n  default_backend edges\n\
          \x20 monitor-uri {ALL_READY}\n  monitor fail if {{ nbsrv(edges) lt {} }}\n\

@@ -5,6 +5,7 @@
 
 mod agreement;
 mod answers;
+mod continuity;
 mod density;
 mod fault;
 mod presence;
@@ -27,5 +28,8 @@ pub fn check(observed: &Observations) -> Vec<Fault> {
     agreement::check(observed, &reference, &mut faults);
     presence::check(observed, &reference, &mut faults);
     unread::check(observed, &reference, &mut faults);
+    if let Some(planned) = &observed.planned {
+        continuity::check(planned, &mut faults);
+    }
     faults
 }

@@ -17,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::cursor::Place;
 use super::journal::SharedJournal;
 use super::outbox::Outbox;
+use super::pace::Pace;
 use super::people::Person;
 use super::rest::Rest;
 use super::socket::{Ended, Socket};
@@ -59,6 +60,9 @@ pub struct Client {
     written: u64,
     attaches: u64,
     timers: habits::Timers,
+    pace: Option<Pace>,
+    /// Not before when to connect again, once this connection's edge has told it to go.
+    told_to_go: Option<Instant>,
 }
 
 /// Who a client is and where it notes things down.
@@ -66,6 +70,8 @@ pub struct Setup {
     pub name: String,
     pub person: Person,
     pub habit: Habit,
+    /// How fast it writes; at random pauses otherwise.
+    pub pace: Option<Pace>,
     pub address: String,
     pub rest: Rest,
     pub journal: SharedJournal,
@@ -76,7 +82,7 @@ pub struct Setup {
 impl Client {
     /// A client that has not connected yet.
     pub fn new(setup: Setup) -> Self {
-        let Setup { name, person, habit, address, rest, journal, phase, seed } = setup;
+        let Setup { name, person, habit, pace, address, rest, journal, phase, seed } = setup;
         let rest = rest.with_token(&person.token);
         let device = format!("{name}-{:x}", seed & 0xff_ffff);
         let rng = StdRng::seed_from_u64(seed);
@@ -96,6 +102,8 @@ impl Client {
             written: 0,
             attaches: 0,
             timers: habits::Timers::new(),
+            pace,
+            told_to_go: None,
         };
         if let Some(conversation) = client.person.conversation.clone() {
             client.follow(&conversation);
@@ -108,16 +116,18 @@ impl Client {
         while self.phase() != Phase::Stop {
             match self.connect().await {
                 Ok(ended) => {
-                    self.journal.lock().trouble = ended.to_string();
+                    self.note_end(&ended);
                     if let Ended::ForGood(why) = ended {
                         self.complain(&format!("was sent away: {why}"));
                         break;
                     }
                 }
-                Err(error) => self.journal.lock().trouble = format!("{error:#}"),
+                Err(error) => self.note_failure(&error),
             }
             self.disconnected();
-            sleep(Duration::from_millis(self.rng.random_range(0..JITTER_MS))).await;
+            let asked = self.told_to_go.take().map(|at| at.saturating_duration_since(Instant::now()));
+            let jitter = Duration::from_millis(self.rng.random_range(0..JITTER_MS));
+            sleep(asked.unwrap_or_default() + jitter).await;
         }
         let transcripts = std::mem::take(&mut self.places).into_values().filter_map(Place::finish);
         self.journal.lock().transcripts.extend(transcripts);
@@ -125,6 +135,19 @@ impl Client {
 
     fn phase(&self) -> Phase {
         *self.phase.borrow()
+    }
+
+    fn note_end(&self, ended: &Ended) {
+        let mut journal = self.journal.lock();
+        journal.trouble = ended.to_string();
+        journal.continuity.ended(ended, self.told_to_go.is_some());
+    }
+
+    fn note_failure(&self, error: &anyhow::Error) {
+        let mut journal = self.journal.lock();
+        journal.trouble = format!("{error:#}");
+        let why = journal.trouble.clone();
+        journal.continuity.attempt_failed(why);
     }
 
     fn complain(&self, what: &str) {
@@ -151,7 +174,6 @@ impl Client {
     /// One connection, from the handshake to its end.
     async fn connect(&mut self) -> Result<Ended> {
         let (mut socket, _) = Socket::open(&self.address, &self.person.token, &self.device).await?;
-        self.journal.lock().counts.connections += 1;
         if self.habit == Habit::GoesBack {
             let to_the_start = self.phase() != Phase::Busy || self.rng.random();
             self.go_back(to_the_start);
@@ -164,7 +186,8 @@ impl Client {
             }
         }
         self.timers.connected(&mut self.rng);
-        self.stay(socket).await
+        self.journal.lock().continuity.connections += 1;
+        Ok(self.stay(socket).await.unwrap_or_else(|error| Ended::Broken(format!("{error:#}"))))
     }
 
     fn go_back(&mut self, to_the_start: bool) {
@@ -194,10 +217,13 @@ impl Client {
 
     async fn tick(&mut self, socket: &mut Socket) -> Result<Option<Ended>> {
         if self.phase() == Phase::Stop {
-            return Ok(Some(Ended::Broken("the round is over".to_owned())));
+            return Ok(Some(Ended::Left));
         }
         if self.habit == Habit::GoesBack && self.timers.is_time_to_leave(self.phase()) {
-            return Ok(Some(Ended::Broken("left by itself".to_owned())));
+            return Ok(Some(Ended::Left));
+        }
+        if self.goes() {
+            return Ok(Some(Ended::Broken("went as it was told to".to_owned())));
         }
         if self.outboxes.values().any(|outbox| outbox.waits_since(ANSWER_LIMIT)) {
             self.journal.lock().counts.stalls += 1;
@@ -205,15 +231,23 @@ impl Client {
         }
         self.load_pages().await?;
         let mut frames = self.attaches();
-        if self.phase() == Phase::Busy {
+        if self.phase() == Phase::Busy && self.told_to_go.is_none() {
             self.write();
             frames.extend(self.marks());
             frames.extend(self.ask_again());
         }
-        frames.extend(self.commands(Instant::now()));
+        if self.told_to_go.is_none() {
+            frames.extend(self.commands(Instant::now()));
+        }
         socket.send(frames).await?;
         self.note_position();
         Ok(None)
+    }
+
+    /// Whether it was told to go and has nothing under way. An observer stays until it is sent away.
+    fn goes(&self) -> bool {
+        let is_under_way = self.outboxes.values().any(Outbox::is_under_way);
+        self.told_to_go.is_some() && self.habit != Habit::Observer && !is_under_way
     }
 
     /// For the round to see whether all is quiet.

@@ -22,6 +22,17 @@ pub struct Place {
     state: State,
     current: Option<Transcript>,
     tries: u32,
+    /// Whether the cursor is where the client was up to date, and not one that it chose.
+    was_up_to_date: bool,
+}
+
+/// What an answer to an attach meant.
+#[derive(Debug, Default)]
+pub struct Attached {
+    /// The transcript that ends with it.
+    pub over: Option<Transcript>,
+    /// For a client that had been up to date: whether it may go on, or has to load the history.
+    pub resumed: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +50,8 @@ enum State {
 #[derive(Debug, Default)]
 pub struct Taken {
     pub new: u64,
+    /// Texts of the new ones.
+    pub texts: Vec<String>,
     pub repeats: u64,
     pub gap: bool,
     /// Something came again, and otherwise: kept for the checker.
@@ -57,6 +70,7 @@ impl Place {
             state: State::Due(Instant::now()),
             current: None,
             tries: 0,
+            was_up_to_date: false,
         }
     }
 
@@ -122,6 +136,7 @@ impl Place {
     /// Goes back to an older cursor: to the start, or to the middle. Gives the transcript that ends with it.
     pub fn go_back(&mut self, to_the_start: bool) -> Option<Transcript> {
         let back = if to_the_start { 0 } else { self.newest / 2 };
+        self.was_up_to_date = false;
         let over = self.current.take();
         if self.epoch.is_some() {
             self.current = Some(self.transcript_from(back));
@@ -129,25 +144,29 @@ impl Place {
         over
     }
 
-    /// The answer to an attach. Gives a transcript that ends with it.
-    pub fn attached(&mut self, epoch: u64, rev: u64, recovered: bool) -> Option<Transcript> {
+    /// The answer to an attach.
+    pub fn attached(&mut self, epoch: u64, rev: u64, recovered: bool) -> Attached {
         if self.state == State::Left {
-            return None;
+            return Attached::default();
         }
         let first = self.epoch.is_none();
         if first {
             // Attached from now on; what was before is to be seen too.
             self.epoch = Some(epoch);
             self.current = Some(self.transcript_from(0));
+            self.was_up_to_date = rev == 0;
             self.state = if rev == 0 { State::Following } else { State::Due(Instant::now()) };
-            return None;
+            return Attached::default();
         }
-        if recovered && self.epoch == Some(epoch) {
+        let goes_on = recovered && self.epoch == Some(epoch);
+        let was_up_to_date = std::mem::replace(&mut self.was_up_to_date, goes_on);
+        let resumed = was_up_to_date.then_some(goes_on);
+        if goes_on {
             self.state = State::Following;
-            return None;
+            return Attached { over: None, resumed };
         }
         self.state = State::Lost;
-        self.current.take()
+        Attached { over: self.current.take(), resumed }
     }
 
     /// A page of the history was loaded: go on from its number.
@@ -186,6 +205,7 @@ impl Place {
         self.tries = 0;
         self.newest = self.newest.max(event.rev);
         taken.new += 1;
+        taken.texts.extend(event.text.clone());
         if let Some(current) = &mut self.current {
             current.entries.push(event);
         }
@@ -232,9 +252,9 @@ mod tests {
     fn following() -> Place {
         let mut place = Place::new("s1", "me", false);
         assert_eq!(place.due(Instant::now()), Some(None));
-        assert!(place.attached(1, 2, true).is_none());
+        assert!(place.attached(1, 2, true).over.is_none());
         assert_eq!(place.due(Instant::now()), Some(Some((1, 0))));
-        assert!(place.attached(1, 2, true).is_none());
+        assert_eq!(place.attached(1, 2, true).resumed, None);
         place
     }
 
@@ -280,9 +300,22 @@ mod tests {
         place.take(1, vec![event(1)]);
         place.attach_again(true);
         place.due(Instant::now());
-        assert!(place.attached(1, 90, false).is_some());
+        let attached = place.attached(1, 90, false);
+        assert!(attached.over.is_some());
+        assert_eq!(attached.resumed, Some(false));
         assert!(place.is_lost());
         place.loaded(1, 90);
         assert_eq!(place.due(Instant::now()), Some(Some((1, 90))));
+        assert_eq!(place.attached(1, 91, false).resumed, None, "it has loaded that history already");
+    }
+
+    #[test]
+    fn only_who_was_up_to_date_resumes() {
+        let mut place = following();
+        place.attach_again(true);
+        assert_eq!(place.attached(1, 2, true).resumed, Some(true));
+        place.go_back(true);
+        place.attach_again(true);
+        assert_eq!(place.attached(1, 2, false).resumed, None);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
+use super::continuity::Continuity;
 use super::observed::{Answer, Command, History, Transcript};
 
 /// Shared by the client, which writes, and the round, which looks whether all is quiet.
@@ -14,6 +15,8 @@ pub struct SharedJournal(Arc<Mutex<Journal>>);
 #[derive(Debug, Default)]
 pub struct Journal {
     pub commands: Vec<Command>,
+    /// Of each command.
+    pub times: Vec<Times>,
     /// Those that are over; each of the present ones is with its cursor.
     pub transcripts: Vec<Transcript>,
     /// Last pages that were loaded after a resume that was not possible.
@@ -21,8 +24,9 @@ pub struct Journal {
     pub complaints: Vec<String>,
     /// Why the last connection ended, or could not be made.
     pub trouble: String,
-    /// When something was delivered.
-    pub deliveries: Vec<Instant>,
+    /// Messages as they came.
+    pub deliveries: Vec<Delivery>,
+    pub continuity: Continuity,
     /// Commands without an answer.
     pub unanswered: usize,
     /// Where the client stands in the conversations that it follows; none while it is not up to date.
@@ -32,10 +36,25 @@ pub struct Journal {
     pub counts: Counts,
 }
 
+/// When a command was due, first sent, and first answered for good.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    pub due: Instant,
+    pub sent: Option<Instant>,
+    pub answered: Option<Instant>,
+}
+
+/// A message that came.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    pub at: Instant,
+    /// It names the message.
+    pub text: String,
+}
+
 /// What is merely interesting.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counts {
-    pub connections: u64,
     pub repeats: u64,
     pub gaps: u64,
     pub pages_loaded: u64,
@@ -53,10 +72,18 @@ impl SharedJournal {
 }
 
 impl Journal {
-    /// Notes a command that is about to be sent; gives its index.
-    pub fn note_command(&mut self, command: Command) -> usize {
+    /// Notes a command that is about to be sent, or should have been at that time; gives its index.
+    pub fn note_command(&mut self, command: Command, due: Instant) -> usize {
         self.commands.push(command);
+        self.times.push(Times { due, sent: None, answered: None });
         self.commands.len() - 1
+    }
+
+    /// Notes that a command is sent, maybe again.
+    pub fn note_sent(&mut self, command: usize, now: Instant) {
+        if let Some(times) = self.times.get_mut(command) {
+            times.sent.get_or_insert(now);
+        }
     }
 
     /// Notes a final answer.
@@ -64,6 +91,15 @@ impl Journal {
         if let Some(command) = self.commands.get_mut(command) {
             command.answers.push(answer);
         }
+        if let Some(times) = self.times.get_mut(command) {
+            times.answered.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Notes messages that came just now.
+    pub fn note_deliveries(&mut self, texts: impl IntoIterator<Item = String>) {
+        let at = Instant::now();
+        self.deliveries.extend(texts.into_iter().map(|text| Delivery { at, text }));
     }
 
     /// Notes a read mark that was told.
@@ -76,7 +112,6 @@ impl Journal {
 impl Counts {
     /// Adds another client's.
     pub fn add(&mut self, other: Self) {
-        self.connections += other.connections;
         self.repeats += other.repeats;
         self.gaps += other.gaps;
         self.pages_loaded += other.pages_loaded;

@@ -1,5 +1,7 @@
 //! What was sent, answered and seen: the input of the checker. Nothing here knows how it was collected.
 
+use super::continuity::Continuity;
+
 /// Everything that was collected.
 #[derive(Debug, Clone, Default)]
 pub struct Observations {
@@ -13,6 +15,17 @@ pub struct Observations {
     pub unread: Vec<Unread>,
     /// What a client saw go wrong by itself, in words.
     pub complaints: Vec<String>,
+    /// If nothing but planned restarts was done: what they meant to the clients.
+    pub planned: Option<Planned>,
+}
+
+/// Planned restarts, and the connections of everybody meanwhile.
+#[derive(Debug, Clone, Default)]
+pub struct Planned {
+    /// How many edges were stopped, one after the other.
+    pub edges_stopped: u64,
+    /// Each client by name.
+    pub clients: Vec<(String, Continuity)>,
 }
 
 /// A command and what it was answered, each time.

@@ -51,6 +51,11 @@ impl Outbox {
         self.open.len()
     }
 
+    /// Whether something was sent on this connection and has no answer yet.
+    pub fn is_under_way(&self) -> bool {
+        self.open.iter().any(|slot| slot.sent_at.is_some())
+    }
+
     /// Whether something was sent on this connection so long ago that the connection must be broken.
     pub fn waits_since(&self, limit: Duration) -> bool {
         self.open.iter().any(|slot| slot.sent_at.is_some_and(|at| at.elapsed() > limit))
@@ -168,7 +173,9 @@ mod tests {
         assert_eq!(numbers(&mut outbox, now), [1, 2, 3, 4]);
         assert!(numbers(&mut outbox, now).is_empty());
         assert_eq!(outbox.answered(1, true), Some(0));
+        assert!(outbox.is_under_way());
         outbox.disconnected();
+        assert!(!outbox.is_under_way());
         assert_eq!(numbers(&mut outbox, now), [2, 3, 4]);
     }
 

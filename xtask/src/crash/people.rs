@@ -42,11 +42,30 @@ pub async fn visitor(rest: &Rest, number: u32) -> Result<Person> {
 pub async fn agents(rest: &Rest) -> Result<Vec<Person>> {
     let mut agents = Vec::new();
     for username in AGENTS {
-        let body = json!({"username": username, "password": PASSWORD});
-        let answer = rest.expect(Method::POST, "/api/kefu/login", Some(&body)).await?;
-        let token = answer["session_token"].as_str().context("a login without a token")?.to_owned();
-        let id = answer["user"]["id"].as_str().context("a login without a user")?.to_owned();
-        agents.push(Person { id, token, conversation: None });
+        agents.push(log_in(rest, username, PASSWORD).await?);
     }
     Ok(agents)
+}
+
+/// So many new agents, each with room for so many sessions.
+pub async fn hired(rest: &Rest, admin_password: &str, count: u32, capacity: u32) -> Result<Vec<Person>> {
+    let admin = rest.with_token(&log_in(rest, "admin", admin_password).await?.token);
+    let mut agents = Vec::new();
+    for number in 1..=count {
+        let (username, password) = (format!("agent{number}"), format!("{admin_password}-{number}"));
+        let body = json!({
+            "username": username, "name": username, "role": "agent", "password": password, "capacity": capacity,
+        });
+        admin.expect(Method::POST, "/api/users", Some(&body)).await?;
+        agents.push(log_in(rest, &username, &password).await?);
+    }
+    Ok(agents)
+}
+
+async fn log_in(rest: &Rest, username: &str, password: &str) -> Result<Person> {
+    let body = json!({"username": username, "password": password});
+    let answer = rest.expect(Method::POST, "/api/kefu/login", Some(&body)).await?;
+    let token = answer["session_token"].as_str().context("a login without a token")?.to_owned();
+    let id = answer["user"]["id"].as_str().context("a login without a user")?.to_owned();
+    Ok(Person { id, token, conversation: None })
 }

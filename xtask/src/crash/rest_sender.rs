@@ -1,6 +1,6 @@
 //! A visitor who sends by REST: each message again with its `client_msg_id` until it is answered, sometimes once more.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -57,7 +57,10 @@ impl RestSender {
         let index = {
             let mut journal = self.journal.lock();
             journal.unanswered = 1;
-            journal.note_command(command)
+            let now = Instant::now();
+            let index = journal.note_command(command, now);
+            journal.note_sent(index, now);
+            index
         };
         for _ in 0..=u8::from(twice) {
             let Some(answer) = self.until_answered(&body).await else { return };

@@ -1,4 +1,5 @@
-//! A whole round: people come, the server is killed again and again, all becomes quiet, everything is collected.
+//! A whole round: people come, the server is harmed again and again or restarted as planned, all becomes quiet, everything
+//! is collected.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,21 +14,27 @@ use tokio::time::{sleep, timeout};
 use super::client::{Client, Habit, Phase, Setup};
 use super::collect;
 use super::journal::SharedJournal;
-use super::observed::{Answer, Observations};
+use super::observed::{Answer, Observations, Planned};
+use super::pace::Pace;
 use super::people::{self, Person};
+use super::rate::Reached;
 use super::rest_sender::RestSender;
+use super::rolling::{self, Load};
+use super::summary;
 use super::target::{Harm, Target};
-use super::{Options, summary};
+use crate::cluster::Role;
 
 /// Visitors who send by REST besides.
 const REST_SENDERS: u32 = 3;
+/// Visitors with further devices, where there are many visitors.
+const MANY_DEVICES: u32 = 8;
 const WARM_UP_LIMIT: Duration = Duration::from_secs(30);
 const QUIET_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(50);
 /// All must be quiet for so long.
 const QUIET: Duration = Duration::from_millis(500);
-/// The load goes on for so long after the last kill.
+/// The load goes on for so long after the last incident.
 const AFTERWARDS: Duration = Duration::from_secs(2);
 
 /// Everybody and everything that takes part.
@@ -39,12 +46,21 @@ pub struct Round {
     clients: BTreeMap<String, SharedJournal>,
     tasks: JoinSet<()>,
     phase: watch::Sender<Phase>,
-    kills: Vec<Kill>,
+    incidents: Vec<Incident>,
 }
 
-/// A harm and the recovery from it.
+/// What happens to the target.
 #[derive(Debug, Clone, Copy)]
-pub struct Kill {
+pub enum Course {
+    /// Harm, at random moments, while everybody writes as much as they like.
+    Harm { times: u32, visitors: u32 },
+    /// Planned restarts of every process, so many times, under that load.
+    Rolling { rounds: u32, load: Load },
+}
+
+/// Something that was done to the target.
+#[derive(Debug, Clone, Copy)]
+pub struct Incident {
     pub harm: Harm,
     pub at: Instant,
     pub ready_after: Duration,
@@ -57,35 +73,42 @@ pub struct Outcome {
 }
 
 impl Round {
-    /// Starts the server and the load.
-    pub async fn start(options: &Options, seed: u64, target: Target) -> Result<Self> {
+    /// Starts the load.
+    pub async fn start(course: Course, seed: u64, target: Target, agents: Vec<Person>) -> Result<Self> {
         let (phase, _) = watch::channel(Phase::Busy);
         let mut round = Self {
             target,
             rng: StdRng::seed_from_u64(seed),
             visitors: Vec::new(),
-            agents: Vec::new(),
+            agents,
             clients: BTreeMap::new(),
             tasks: JoinSet::new(),
             phase,
-            kills: Vec::new(),
+            incidents: Vec::new(),
         };
-        match round.invite(options.visitors).await {
+        match round.invite(course).await {
             Ok(()) => Ok(round),
             Err(error) => Err(round.with_log(error)),
         }
     }
 
-    async fn invite(&mut self, visitors: u32) -> Result<()> {
-        self.agents = people::agents(self.target.rest()).await?;
+    async fn invite(&mut self, course: Course) -> Result<()> {
+        let (visitors, many_devices, of_visitor, of_agent) = match course {
+            Course::Harm { visitors, .. } => (visitors, visitors, None, None),
+            Course::Rolling { load, .. } => {
+                (load.visitors, MANY_DEVICES, Some(load.of_visitor()), Some(load.of_agent()))
+            }
+        };
         for (number, agent) in self.agents.clone().into_iter().enumerate() {
-            self.spawn(format!("agent-{}", number + 1), agent, Habit::Agent);
+            self.spawn(format!("agent-{}", number + 1), agent, Habit::Agent, of_agent);
         }
         for number in 1..=visitors {
             let visitor = people::visitor(self.target.rest(), number).await?;
-            self.spawn(format!("visitor-{number}"), visitor.clone(), Habit::Visitor);
-            self.spawn(format!("observer-{number}"), visitor.clone(), Habit::Observer);
-            self.spawn(format!("latecomer-{number}"), visitor.clone(), Habit::GoesBack);
+            self.spawn(format!("visitor-{number}"), visitor.clone(), Habit::Visitor, of_visitor);
+            if number <= many_devices {
+                self.spawn(format!("observer-{number}"), visitor.clone(), Habit::Observer, None);
+                self.spawn(format!("latecomer-{number}"), visitor.clone(), Habit::GoesBack, None);
+            }
             if number <= REST_SENDERS {
                 self.spawn_rest_sender(format!("rest-{number}"), visitor.clone());
             }
@@ -94,13 +117,14 @@ impl Round {
         Ok(())
     }
 
-    fn spawn(&mut self, name: String, person: Person, habit: Habit) {
+    fn spawn(&mut self, name: String, person: Person, habit: Habit, pace: Option<Pace>) {
         let journal = SharedJournal::default();
         self.clients.insert(name.clone(), journal.clone());
         let client = Client::new(Setup {
             name,
             person,
             habit,
+            pace,
             address: self.target.address(),
             rest: self.target.rest().clone(),
             journal,
@@ -118,28 +142,29 @@ impl Round {
         self.tasks.spawn(RestSender { lane, person, rest, journal, phase, seed }.run());
     }
 
-    /// Kills, waits until all is quiet, collects.
-    pub async fn run(&mut self, kills: u32) -> Result<Outcome> {
+    /// Does all of it, waits until all is quiet, collects.
+    pub async fn run(&mut self, course: Course) -> Result<Outcome> {
         self.warm_up().await?;
-        for kill in 1..=kills {
-            sleep(self.until_next_kill()).await;
-            self.kill().await?;
-            if let Some(Kill { harm, ready_after, .. }) = self.kills.last() {
-                let (ready_ms, messages) = (ready_after.as_millis(), self.accepted());
-                println!("{kill}/{kills} {harm}: ready again after {ready_ms} ms; {messages} messages so far");
-            }
+        match course {
+            Course::Harm { times, .. } => self.harm(times).await?,
+            Course::Rolling { rounds, .. } => self.replace_all(rounds).await?,
         }
+        let until = Instant::now();
         sleep(AFTERWARDS).await;
         self.phase.send_replace(Phase::Quiet);
         self.until_quiet().await;
         let mut observations = Observations::default();
+        let mut summary = summary::Summary::of(&self.journals(), &self.of_visitors(), &self.incidents);
+        if let Course::Rolling { load, .. } = course {
+            observations.planned = Some(self.planned());
+            summary.load = Some((self.reached(until), load.rate));
+        }
         let journals = self.journals();
         collect::before_restart(self.target.rest(), &self.visitors, &self.agents, &journals, &mut observations).await?;
         self.restart_with_newcomers().await?;
         collect::after_restart(self.target.rest(), &self.visitors, &self.journals(), &mut observations).await?;
         self.phase.send_replace(Phase::Stop);
         self.finish(&mut observations).await?;
-        let summary = summary::Summary::of(&self.journals(), &self.of_visitors(), &self.kills);
         Ok(Outcome { observations, summary })
     }
 
@@ -163,23 +188,58 @@ impl Round {
         visitors.map(|(_, journal)| journal).all(answered) && agents.map(|(_, journal)| journal).any(answered)
     }
 
-    fn until_next_kill(&mut self) -> Duration {
-        let soon = self.rng.random_bool(0.4);
-        Duration::from_millis(self.rng.random_range(if soon { 50..700 } else { 700..3000 }))
+    async fn harm(&mut self, times: u32) -> Result<()> {
+        for time in 1..=times {
+            sleep(self.until_next_harm()).await;
+            let at = Instant::now();
+            let (harm, ready_after) = self.target.harm(&mut self.rng).await?;
+            self.incidents.push(Incident { harm, at, ready_after });
+            let (ready_ms, messages) = (ready_after.as_millis(), self.accepted());
+            println!("{time}/{times} {harm}: ready again after {ready_ms} ms; {messages} messages so far");
+        }
+        Ok(())
     }
 
-    async fn kill(&mut self) -> Result<()> {
-        let at = Instant::now();
-        let (harm, ready_after) = self.target.harm(&mut self.rng).await?;
-        self.kills.push(Kill { harm, at, ready_after });
+    /// Every process in turn.
+    async fn replace_all(&mut self, rounds: u32) -> Result<()> {
+        let order = self.target.in_order();
+        for index in (0..rounds).flat_map(|_| order.clone()) {
+            sleep(rolling::SETTLE).await;
+            let at = Instant::now();
+            let (harm, stopped_after, ready_after) = self.target.replace(index).await?;
+            self.incidents.push(Incident { harm, at, ready_after });
+            let (stopped_ms, ready_ms, messages) =
+                (stopped_after.as_millis(), ready_after.as_millis(), self.accepted());
+            println!("{harm}: stopped in {stopped_ms} ms, ready {ready_ms} ms later; {messages} messages so far");
+        }
+        sleep(rolling::SETTLE).await;
         Ok(())
+    }
+
+    /// What the restarts meant to the clients' connections.
+    fn planned(&self) -> Planned {
+        let of_edges = self.incidents.iter().filter(|incident| incident.harm == Harm::Planned(Role::Edge));
+        let clients = self.clients.iter().map(|(name, journal)| (name.clone(), journal.lock().continuity.clone()));
+        Planned { edges_stopped: of_edges.count() as u64, clients: clients.collect() }
+    }
+
+    /// The load from the first incident on.
+    fn reached(&self, until: Instant) -> Reached {
+        let from = self.incidents.first().map_or(until, |incident| incident.at);
+        let times: Vec<_> = self.clients.values().flat_map(|journal| journal.lock().times.clone()).collect();
+        Reached::of(times.iter(), from, until)
+    }
+
+    fn until_next_harm(&mut self) -> Duration {
+        let soon = self.rng.random_bool(0.4);
+        Duration::from_millis(self.rng.random_range(if soon { 50..700 } else { 700..3000 }))
     }
 
     /// After the last start there are clients that have seen nothing before.
     async fn restart_with_newcomers(&mut self) -> Result<()> {
         self.target.restart().await?;
         for (number, visitor) in self.visitors.clone().into_iter().enumerate() {
-            self.spawn(format!("newcomer-{}", number + 1), visitor, Habit::Observer);
+            self.spawn(format!("newcomer-{}", number + 1), visitor, Habit::Observer, None);
         }
         sleep(QUIET).await;
         self.until_quiet().await;
@@ -243,10 +303,10 @@ impl Round {
     }
 
     /// Of those to whom something is delivered all the time.
-    fn of_visitors(&self) -> Vec<SharedJournal> {
+    fn of_visitors(&self) -> Vec<(String, SharedJournal)> {
         let of_one = |name: &&String| name.starts_with("visitor-") || name.starts_with("observer-");
         let names = self.clients.keys().filter(of_one);
-        names.filter_map(|name| self.clients.get(name).cloned()).collect()
+        names.filter_map(|name| Some((name.clone(), self.clients.get(name)?.clone()))).collect()
     }
 
     async fn finish(&mut self, observations: &mut Observations) -> Result<()> {

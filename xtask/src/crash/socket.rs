@@ -28,6 +28,8 @@ pub struct Socket {
 /// Why a connection ended.
 #[derive(Debug)]
 pub enum Ended {
+    /// The client did not want it any more.
+    Left,
     /// Reconnect.
     Broken(String),
     /// The server said that reconnecting is of no use.
@@ -37,6 +39,7 @@ pub enum Ended {
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Left => write!(f, "left"),
             Self::Broken(why) => write!(f, "connection ended: {why}"),
             Self::ForGood(why) => write!(f, "connection ended for good: {why}"),
         }

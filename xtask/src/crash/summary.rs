@@ -1,48 +1,74 @@
 //! What a round was like, in numbers.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant, SystemTime};
 
+use anyhow::{Result, ensure};
+
+use super::continuity::Continuity;
 use super::journal::{Counts, SharedJournal};
-use super::round::{Kill, Outcome};
+use super::observed::Planned;
+use super::pause::{self, Wait};
+use super::rate::Reached;
+use super::round::{Incident, Outcome};
 use super::target::Harm;
 
 /// The numbers of a round.
 pub struct Summary {
     counts: Counts,
+    connections: u64,
     pauses: Vec<Pause>,
+    /// What the load was, and messages per second that were asked for, if it was.
+    pub load: Option<(Reached, u32)>,
 }
 
-/// What a kill meant to the clients.
+/// What an incident meant to the visitors.
+#[derive(Debug, Clone)]
 struct Pause {
     harm: Harm,
     ready_after: Duration,
-    /// The longest time without a delivery that touches it, over all visitors that saw something on both sides.
+    /// The longest time that any of them waited for a message that was due, who it was, and for which message.
     longest: Duration,
+    whose: Option<(String, Wait)>,
 }
 
 impl Summary {
-    /// Adds up; pauses are those of visitors, who never stop writing.
-    pub fn of(journals: &[SharedJournal], visitors: &[SharedJournal], kills: &[Kill]) -> Self {
+    /// Adds up; pauses are those of visitors.
+    pub fn of(journals: &[SharedJournal], visitors: &[(String, SharedJournal)], incidents: &[Incident]) -> Self {
         let mut counts = Counts::default();
         journals.iter().for_each(|journal| counts.add(journal.lock().counts));
-        let pauses = kills.iter().map(|kill| Pause {
-            harm: kill.harm,
-            ready_after: kill.ready_after,
-            longest: longest(visitors, kill.at, kill.at + kill.ready_after),
-        });
-        Self { counts, pauses: pauses.collect() }
+        let connections = journals.iter().map(|journal| journal.lock().continuity.connections).sum();
+        Self { counts, connections, pauses: pauses(journals, visitors, incidents), load: None }
+    }
+
+    /// An error if clients wrote much less than was asked for.
+    pub fn is_load_enough(&self) -> Result<()> {
+        let Some((reached, asked)) = self.load else { return Ok(()) };
+        ensure!(reached.is_enough(asked), "{asked} messages/s were asked for, but the load was {reached}");
+        Ok(())
     }
 }
 
-fn longest(journals: &[SharedJournal], from: Instant, until: Instant) -> Duration {
-    journals.iter().map(|journal| pause(&journal.lock().deliveries, from, until)).max().unwrap_or_default()
-}
-
-/// The longest time between two deliveries that touches a stretch of time.
-fn pause(deliveries: &[Instant], from: Instant, until: Instant) -> Duration {
-    let touching = deliveries.windows(2).filter(|pair| pair[1] > from && pair[0] <= until);
-    touching.map(|pair| pair[1].duration_since(pair[0])).max().unwrap_or_default()
+fn pauses(journals: &[SharedJournal], visitors: &[(String, SharedJournal)], incidents: &[Incident]) -> Vec<Pause> {
+    let dues: HashMap<_, _> =
+        journals.iter().flat_map(|journal| pause::dues(&journal.lock()).collect::<Vec<_>>()).collect();
+    let begins: Vec<_> = incidents.iter().map(|incident| incident.at).collect();
+    let mut longest: Vec<Option<(String, Wait)>> = vec![None; incidents.len()];
+    for (name, visitor) in visitors {
+        let waits = pause::waits(&dues, &visitor.lock().deliveries);
+        for (longest, own) in longest.iter_mut().zip(pause::longest(&waits, &begins)) {
+            let Some(own) = own else { continue };
+            if longest.as_ref().is_none_or(|(_, known)| known.length() < own.length()) {
+                *longest = Some((name.clone(), own.clone()));
+            }
+        }
+    }
+    let pause = |(incident, whose): (&Incident, Option<(String, Wait)>)| {
+        let Incident { harm, ready_after, .. } = *incident;
+        let longest = whose.as_ref().map(|(_, wait)| wait.length()).unwrap_or_default();
+        Pause { harm, ready_after, longest, whose }
+    };
+    incidents.iter().zip(longest).map(pause).collect()
 }
 
 /// Prints it.
@@ -52,7 +78,7 @@ pub fn print(outcome: &Outcome) {
     let answers: usize = observations.commands.iter().map(|command| command.answers.len()).sum();
     let entries: usize = observations.transcripts.iter().map(|transcript| transcript.entries.len()).sum();
     let rows: usize = observations.histories.iter().map(|history| history.entries.len()).sum();
-    let counts = &summary.counts;
+    let (counts, connections) = (&summary.counts, summary.connections);
     println!("commands:  {} sent, {accepted} accepted, {answers} answers", observations.commands.len());
     println!(
         "sent again: {} unanswered, {} answered, {} not next",
@@ -63,25 +89,82 @@ pub fn print(outcome: &Outcome) {
         observations.transcripts.len(),
         counts.repeats
     );
-    println!("resumed:   {} connections, {} gaps, {} last pages", counts.connections, counts.gaps, counts.pages_loaded);
+    println!("resumed:   {connections} connections, {} gaps, {} last pages", counts.gaps, counts.pages_loaded);
     println!("read:      {rows} items in {} histories", observations.histories.len());
     if counts.stalls > 0 {
         println!("stalls:    {} connections given up because a command had no answer", counts.stalls);
     }
-    let mut harms: BTreeMap<Harm, Vec<&Pause>> = BTreeMap::new();
-    for pause in &summary.pauses {
-        harms.entry(pause.harm).or_default().push(pause);
+    if let Some((reached, asked)) = &summary.load {
+        println!("load:      {reached}; {asked} asked for");
     }
-    for (harm, pauses) in harms {
-        let most =
-            |of: fn(&Pause) -> Duration| pauses.iter().map(|pause| of(pause)).max().unwrap_or_default().as_millis();
+    if let Some(planned) = &observations.planned {
+        print_planned(planned);
+    }
+    print_pauses(&summary.pauses);
+}
+
+fn print_planned(planned: &Planned) {
+    let sum = |of: fn(&Continuity) -> u64| planned.clients.iter().map(|(_, client)| of(client)).sum::<u64>();
+    println!(
+        "told to go: {} times, {} connections ended after it, {} without",
+        sum(|client| client.goaways),
+        sum(|client| client.told),
+        sum(|client| client.untold.len() as u64),
+    );
+    let mut failed: BTreeMap<&str, u64> = BTreeMap::new();
+    for (why, count) in planned.clients.iter().flat_map(|(_, client)| &client.failed) {
+        *failed.entry(why).or_default() += count;
+    }
+    for (why, count) in failed {
+        println!("{count} attempts to connect failed: {why}");
+    }
+    let most = planned.clients.iter().map(|(_, client)| client.reconnects()).max().unwrap_or_default();
+    println!(
+        "went on:   {} conversations resumed, {} reloaded; at most {most} reconnects of a client, {} edges stopped",
+        sum(|client| client.resumed),
+        sum(|client| client.reloads),
+        planned.edges_stopped,
+    );
+}
+
+/// By kind of harm.
+fn print_pauses(pauses: &[Pause]) {
+    let mut kinds: BTreeMap<Harm, Vec<&Pause>> = BTreeMap::new();
+    for pause in pauses {
+        kinds.entry(pause.harm).or_default().push(pause);
+    }
+    for (harm, pauses) in kinds {
+        let mut longest: Vec<_> = pauses.iter().map(|pause| pause.longest.as_millis()).collect();
+        longest.sort_unstable();
+        let ready_ms = pauses.iter().map(|pause| pause.ready_after.as_millis()).max().unwrap_or_default();
         println!(
-            "{} x {harm}: ready after at most {} ms, longest pause of a visitor's deliveries {} ms",
+            "{} x {harm}: a visitor waited for a message for at most {} ms, in the median case {} ms; ready after at most {ready_ms} ms",
             pauses.len(),
-            most(|pause| pause.ready_after),
-            most(|pause| pause.longest),
+            longest.last().copied().unwrap_or_default(),
+            median(&longest),
         );
+        let worst = pauses.iter().max_by_key(|pause| pause.longest).and_then(|pause| pause.whose.as_ref());
+        if let Some((observer, wait)) = worst {
+            let (text, due, conversation) = (&wait.text, time_of_day(wait.due), &wait.conversation);
+            println!("    {observer} waited longest, for {text:?} in {conversation}, due at {due} UTC");
+        }
     }
+}
+
+/// A moment of this run as logs tell it, to look for it there.
+fn time_of_day(at: Instant) -> String {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    clock((since_epoch.saturating_sub(at.elapsed())).as_millis())
+}
+
+fn clock(since_epoch_ms: u128) -> String {
+    let (ms, s) = (since_epoch_ms % 1_000, since_epoch_ms / 1_000 % 86_400);
+    format!("{:02}:{:02}:{:02}.{ms:03}", s / 3_600, s / 60 % 60, s % 60)
+}
+
+/// The middle one of sorted numbers, the lower one of two.
+fn median(sorted: &[u128]) -> u128 {
+    sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -89,13 +172,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pause_touches_the_harm() {
-        let start = Instant::now();
-        let at = |ms| start + Duration::from_millis(ms);
-        let deliveries = [at(10), at(20), at(300), at(310)];
-        assert_eq!(pause(&deliveries, at(25), at(30)), Duration::from_millis(280));
-        assert_eq!(pause(&deliveries, at(5), at(15)), Duration::from_millis(10));
-        assert_eq!(pause(&deliveries, at(5), at(305)), Duration::from_millis(280));
-        assert_eq!(pause(&deliveries, at(400), at(500)), Duration::ZERO);
+    fn moments_are_told_as_in_logs() {
+        assert_eq!(clock(1_763_767_082_045), "23:18:02.045");
+    }
+
+    #[test]
+    fn the_median_is_the_lower_middle() {
+        assert_eq!([median(&[]), median(&[4]), median(&[1, 9]), median(&[1, 2, 9])], [0, 4, 1, 2]);
     }
 }

@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 
 use super::kefu::Kefu;
 use super::rest::Rest;
+use super::rolling;
 use crate::cluster::{Cluster, Role};
 
 /// A held process is held this long, in milliseconds: longer than it takes to be passed over.
@@ -29,6 +30,8 @@ pub enum Harm {
     Valkey,
     /// The same with Cassandra.
     Cassandra,
+    /// SIGTERM of a process with that role, its end, and a start.
+    Planned(Role),
 }
 
 impl fmt::Display for Harm {
@@ -40,6 +43,7 @@ impl fmt::Display for Harm {
             Self::Nats => write!(f, "restart of a NATS server"),
             Self::Valkey => write!(f, "restart of Valkey, empty"),
             Self::Cassandra => write!(f, "restart of Cassandra"),
+            Self::Planned(role) => write!(f, "planned restart: {}", role.name()),
         }
     }
 }
@@ -85,6 +89,29 @@ impl Target {
             }
         };
         Ok((harm, began.elapsed()))
+    }
+
+    /// Stops a process as planned, starts it again and waits until all is ready; answers how long each took.
+    pub async fn replace(&mut self, index: usize) -> Result<(Harm, Duration, Duration)> {
+        let Self::Cluster(cluster, _) = self else { anyhow::bail!("only a cluster is restarted process by process") };
+        let process = cluster.processes.get_mut(index).context("no process")?;
+        alive(process.service.is_running(), process.service.name())?;
+        let harm = Harm::Planned(process.role);
+        let stopped_after = process.service.terminate().await?;
+        let began = Instant::now();
+        process.service.start_again()?;
+        cluster.until_ready().await?;
+        Ok((harm, stopped_after, began.elapsed()))
+    }
+
+    /// Processes in the order in which an operator replaces them: who decides first, who has clients last.
+    pub fn in_order(&self) -> Vec<usize> {
+        match self {
+            Self::One(_) => Vec::new(),
+            Self::Cluster(cluster, _) => {
+                rolling::in_order(&cluster.processes.iter().map(|process| process.role).collect::<Vec<_>>())
+            }
+        }
     }
 
     /// Kills all of kefu and starts it again.

@@ -37,6 +37,12 @@ pub enum Fault {
     Leaked { observer: String, conversation: String, rev: u64 },
     /// Unread is not head minus read mark, or a mark went down (G5).
     WrongUnread { observer: String, conversation: String, seq: u64, read: u64, unread: u64, read_at_least: u64 },
+    /// A planned restart made a client load the history again.
+    Reloaded { observer: String, times: u64 },
+    /// A connection ended in a planned restart without a goaway before.
+    EndedUntold { observer: String, why: String },
+    /// A client lost more connections than edges were stopped.
+    ReconnectedTooOften { observer: String, reconnects: u64, edges_stopped: u64 },
 }
 
 /// A command in words.
@@ -84,6 +90,13 @@ impl fmt::Display for Fault {
             }
             Self::Leaked { observer, conversation, rev } => {
                 write!(f, "leaked: {observer} saw a private note, rev {rev} of {conversation}")
+            }
+            Self::Reloaded { observer, times } => {
+                write!(f, "reloaded: {observer} could not go on where it was and loaded the history, {times} times")
+            }
+            Self::EndedUntold { observer, why } => write!(f, "not told before: {observer}: {why}"),
+            Self::ReconnectedTooOften { observer, reconnects, edges_stopped } => {
+                write!(f, "{observer} had to reconnect {reconnects} times while {edges_stopped} edges were stopped")
             }
             Self::WrongUnread { observer, conversation, seq, read, unread, read_at_least } => write!(
                 f,

@@ -1,5 +1,6 @@
 use super::{Fault, check};
-use crate::crash::observed::{Answer, Command, Entry, History, Observations, Transcript, Unread, Wanted};
+use crate::crash::continuity::Continuity;
+use crate::crash::observed::{Answer, Command, Entry, History, Observations, Planned, Transcript, Unread, Wanted};
 
 const CONVERSATION: &str = "s1";
 
@@ -67,6 +68,7 @@ fn sound() -> Observations {
         histories: vec![history(&told())],
         unread: vec![unread],
         complaints: Vec::new(),
+        planned: None,
     }
 }
 
@@ -265,4 +267,27 @@ fn a_wrong_count_of_unread_messages_is_caught() {
     assert_has(&wrong, |fault| matches!(fault, Fault::WrongUnread { .. }));
     let lowered = faults(|observed| observed.unread[0].read_at_least = 3);
     assert_has(&lowered, |fault| matches!(fault, Fault::WrongUnread { .. }));
+}
+
+fn after_planned_restarts(change: impl FnOnce(&mut Continuity)) -> Vec<Fault> {
+    let mut client = Continuity { connections: 3, goaways: 2, told: 2, resumed: 2, ..Continuity::default() };
+    change(&mut client);
+    faults(|observed| observed.planned = Some(Planned { edges_stopped: 2, clients: vec![("me".to_owned(), client)] }))
+}
+
+#[test]
+fn who_was_told_to_go_and_resumed_is_well() {
+    assert_eq!(after_planned_restarts(|_| ()), []);
+    assert_eq!(after_planned_restarts(|client| (client.connections, client.left) = (9, 6)), []);
+}
+
+#[test]
+fn a_planned_restart_must_not_be_felt() {
+    let observer = || "me".to_owned();
+    let reloaded = after_planned_restarts(|client| client.reloads = 1);
+    assert_eq!(reloaded, [Fault::Reloaded { observer: observer(), times: 1 }]);
+    let untold = after_planned_restarts(|client| client.untold.push("closed".to_owned()));
+    assert_eq!(untold, [Fault::EndedUntold { observer: observer(), why: "closed".to_owned() }]);
+    let often = after_planned_restarts(|client| client.connections = 4);
+    assert_eq!(often, [Fault::ReconnectedTooOften { observer: observer(), reconnects: 3, edges_stopped: 2 }]);
 }

@@ -1,16 +1,18 @@
 //! What a client is told.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::{Client, Habit};
+use crate::crash::cursor::Attached;
 use crate::crash::event;
 use crate::crash::observed::Answer;
 
 const NOT_NEXT: u64 = 1001;
 const TOO_MANY_UNANSWERED: u64 = 1004;
 const NOT_A_MEMBER: u64 = 1101;
+const EDGE_STOPS: u64 = 4101;
 
 impl Client {
     /// Takes in a frame.
@@ -22,6 +24,9 @@ impl Client {
             "deliver" => self.hear_deliver(frame),
             "marks" => self.hear_marks(frame),
             "added" => self.hear_added(frame),
+            "goaway" => self.hear_goaway(frame),
+            // Who stays on an edge that stops is told so once more before the close, which says whether that was announced.
+            "error" if frame["code"] == EDGE_STOPS => {}
             "error" => self.complain(&format!("was told of an error: {frame}")),
             _ => {}
         }
@@ -60,21 +65,28 @@ impl Client {
         }
     }
 
+    fn hear_goaway(&mut self, frame: &Value) {
+        self.journal.lock().continuity.goaways += 1;
+        let after = Duration::from_millis(frame["reconnect_after_ms"].as_u64().unwrap_or_default());
+        self.told_to_go = Some(Instant::now() + after);
+    }
+
     fn hear_attached(&mut self, item: &Value) {
         let Some(conversation) = item["conversation"].as_str() else { return };
         self.hear_members(conversation, item);
         self.hear_session(conversation, &item["session"]);
         let Some(place) = self.places.get_mut(conversation) else { return };
-        let over = match (item["epoch"].as_u64(), item["rev"].as_u64(), item["error"].as_u64()) {
+        let Attached { over, resumed } = match (item["epoch"].as_u64(), item["rev"].as_u64(), item["error"].as_u64()) {
             (Some(epoch), Some(rev), _) => place.attached(epoch, rev, item["recovered"] == true),
-            (_, _, Some(NOT_A_MEMBER)) if self.habit == Habit::Agent => place.leave(),
+            (_, _, Some(NOT_A_MEMBER)) if self.habit == Habit::Agent => Attached { over: place.leave(), resumed: None },
             _ => {
                 place.attach_again(false);
-                None
+                Attached::default()
             }
         };
         let mut journal = self.journal.lock();
         journal.transcripts.extend(over);
+        resumed.into_iter().for_each(|resumed| journal.continuity.attached(resumed));
         if let Some(error) = item["error"].as_u64() {
             journal.trouble = format!("attach of {conversation} was answered with {error}");
         }
@@ -106,9 +118,7 @@ impl Client {
             journal.counts.repeats += taken.repeats;
             journal.counts.gaps += u64::from(taken.gap);
             journal.transcripts.extend(taken.contradictions);
-            if taken.new > 0 {
-                journal.deliveries.push(Instant::now());
-            }
+            journal.note_deliveries(taken.texts);
         }
         if !is_whole {
             self.complain(&format!("got an event without rev or type: {frame}"));

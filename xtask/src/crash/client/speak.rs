@@ -51,6 +51,7 @@ impl Client {
             let (rev, seq, entries) = (page.rev, page.seq, page.entries);
             let mut journal = self.journal.lock();
             journal.counts.pages_loaded += 1;
+            journal.note_deliveries(entries.iter().filter_map(|entry| entry.text.clone()));
             journal.pages.push(History { source, conversation, staff, rev, seq, entries, complete: false });
         }
         Ok(())
@@ -58,20 +59,38 @@ impl Client {
 
     /// Thinks of something to say.
     pub(super) fn write(&mut self) {
-        let writes = matches!(self.habit, Habit::Visitor | Habit::Agent);
-        if !writes || !self.timers.is_time_to_write(self.habit, &mut self.rng) {
+        match self.pace {
+            _ if !matches!(self.habit, Habit::Visitor | Habit::Agent) => {}
+            Some(_) => self.write_what_is_owed(Instant::now()),
+            None => self.write_now_and_then(),
+        }
+    }
+
+    fn write_now_and_then(&mut self) {
+        if !self.timers.is_time_to_write(self.habit, &mut self.rng) {
             return;
         }
         let Some(conversation) = self.somewhere() else { return };
         for _ in 0..self.rng.random_range(BURST) {
-            self.write_one(&conversation);
+            if self.has_room(&conversation) {
+                self.write_one(&conversation, Instant::now());
+            }
         }
     }
 
-    fn write_one(&mut self, conversation: &str) {
-        if self.outboxes.get(conversation).is_some_and(|outbox| outbox.unanswered() >= IN_FLIGHT) {
-            return;
+    /// Until there is no room where it would write next.
+    fn write_what_is_owed(&mut self, now: Instant) {
+        while let Some(conversation) = self.somewhere().filter(|conversation| self.has_room(conversation)) {
+            let Some(due) = self.pace.as_mut().and_then(|pace| pace.owed(now)) else { return };
+            self.write_one(&conversation, due);
         }
+    }
+
+    fn has_room(&self, conversation: &str) -> bool {
+        self.outboxes.get(conversation).is_none_or(|outbox| outbox.unanswered() < IN_FLIGHT)
+    }
+
+    fn write_one(&mut self, conversation: &str, due: Instant) {
         self.written += 1;
         let wanted = self.wish();
         let command = Command {
@@ -82,7 +101,7 @@ impl Client {
             wanted,
             answers: Vec::new(),
         };
-        let index = self.journal.lock().note_command(command);
+        let index = self.journal.lock().note_command(command, due);
         self.outboxes.entry(conversation.to_owned()).or_default().push(index);
     }
 
@@ -116,6 +135,7 @@ impl Client {
             let due = outbox.due(now);
             let mut journal = self.journal.lock();
             journal.counts.resent += due.iter().map(|due| u64::from(due.again)).sum::<u64>();
+            due.iter().for_each(|due| journal.note_sent(due.command, now));
             frames.extend(due.iter().filter_map(|due| command_frame(conversation, due, &journal.commands)));
         }
         frames
