@@ -65,7 +65,11 @@ pub(super) fn create(conn: &Connection, user: &UserRecord) -> Result<(), StoreEr
         int(user.created_at.0),
     ])?;
     match by_id(conn, &user.tenant, &user.id)? {
-        Some(stored) if canonical_username(&stored.username)? == key => Ok(()),
+        // Who made the same user at the same time has another hash: those are salted.
+        Some(stored) if stored.username == user.username && stored.password_hash == user.password_hash => Ok(()),
+        Some(stored) if canonical_username(&stored.username)? == key => {
+            Err(StoreError::Conflict { what: "the user name" })
+        }
         _ => Err(StoreError::Conflict { what: "the user id" }),
     }
 }
