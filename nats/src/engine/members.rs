@@ -2,8 +2,9 @@
 //! a hint: two who do not know one another may both take a log.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant};
+
+use kefu_model::ids::stable_hash;
 
 use crate::broker::{Broker, LogName, subject};
 use crate::payload::{self, HeartbeatWire, OwnedWire};
@@ -52,9 +53,9 @@ impl Members {
 
     /// Whether this log is this member's.
     pub(super) fn is_mine(&self, log: LogName) -> bool {
-        let mine = weight(&self.name, log);
+        let (mine, text) = (weight(&self.name, &log.to_string()), log.to_string());
         let alive = self.peers.iter().filter(|(_, peer)| peer.is_heard());
-        Instant::now() >= self.settled_at && alive.map(|(name, _)| weight(name, log)).all(|theirs| theirs < mine)
+        Instant::now() >= self.settled_at && alive.map(|(name, _)| weight(name, &text)).all(|theirs| theirs < mine)
     }
 
     /// Whether somebody else said lately that they own it.
@@ -100,11 +101,11 @@ impl Members {
     }
 }
 
-/// Rendezvous: the member with the highest weight owns. `DefaultHasher::new` is the same in every process of a release;
-/// between two releases a disagreement costs a claim and nothing else.
-fn weight(member: &str, log: LogName) -> (u64, &str) {
-    let mut hasher = DefaultHasher::new();
-    member.hash(&mut hasher);
-    log.hash(&mut hasher);
-    (hasher.finish(), member)
+/// Rendezvous: the member with the highest weight is the first whose log it is. All members have to agree, of whatever
+/// release: where each says that a log is the other's, nobody takes it.
+fn weight<'a>(member: &'a str, log: &str) -> (u64, &'a str) {
+    (stable_hash(&[b"member", member.as_bytes(), log.as_bytes()]), member)
 }
+
+#[cfg(test)]
+mod tests;
