@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kefu_model::reader::LogCursor;
-use kefu_nats::engine::{Gather, LogReader, ReadError, ShareError, ShareSettings, run_share};
+use kefu_nats::engine::{Gather, LogReader, ReadError, Reading, ShareError, ShareSettings, run_share};
 use kefu_nats::{Broker, LogKind, LogName};
 use kefu_store::{Checkpoint, LogReader as Reader, RollupBatch, Store, StoreError};
 use prometheus::{IntGaugeVec, Opts};
@@ -92,9 +92,9 @@ impl Reporter {
         let Self { config, broker, store, position } = self;
         let share =
             ShareSettings { worker: config.worker.clone(), work: "report", kind: LogKind::Chat, settle: config.settle };
-        let report = |log, stop| {
+        let report = |log, reading| {
             let (broker, store, position) = (broker.clone(), store.clone(), position.clone());
-            Task { gather: config.gather, broker, store, position, log }.run(stop)
+            Task { gather: config.gather, broker, store, position, log, reading }.run()
         };
         run_share(broker.clone(), share, report, shutdown).await
     }
@@ -108,18 +108,19 @@ struct Task {
     store: Arc<dyn Store>,
     position: IntGaugeVec,
     log: LogName,
+    reading: Reading,
 }
 
 impl Task {
     /// Reports until it is told to stop. What was read and not written then is read again by whoever goes on.
-    async fn run(self, stop: CancellationToken) -> Result<(), ReporterError> {
-        let result = stop.run_until_cancelled(self.report()).await.unwrap_or(Ok(()));
+    async fn run(self) -> Result<(), ReporterError> {
+        let result = self.reading.stop().run_until_cancelled(self.report()).await.unwrap_or(Ok(()));
         let _ = self.position.remove_label_values(&[self.log.to_string()]);
         result
     }
 
     async fn report(&self) -> Result<(), ReporterError> {
-        let checkpoint = retry(|| self.store.checkpoint(Reader::Reporter, self.log.partition)).await?;
+        let checkpoint = self.retry(|| self.store.checkpoint(Reader::Reporter, self.log.partition)).await?;
         let epoch = checkpoint.as_ref().map_or(1, |checkpoint| checkpoint.epoch);
         let mut fold = match &checkpoint {
             Some(checkpoint) if !checkpoint.state.is_empty() => {
@@ -163,29 +164,34 @@ impl Task {
             state: fold.to_state()?,
         };
         let batch = RollupBatch { rows, checkpoint: Some(checkpoint) };
-        retry(|| self.store.write_rollups(batch.clone())).await?;
+        self.retry(|| self.store.write_rollups(batch.clone())).await?;
         Ok(())
     }
-}
 
-/// Calls the store until it answers; the log keeps what is not reported yet.
-async fn retry<T, F>(mut call: impl FnMut() -> F) -> Result<T, StoreError>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    let mut first = true;
-    loop {
-        match call().await {
-            Err(error) if error.is_retryable() => {
-                if std::mem::take(&mut first) {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the store is away; it is tried until it is back"
-                    );
+    /// Calls the store until it answers; the log keeps what is not reported yet. It says that it is stuck, so that another
+    /// process whose store is there can do it.
+    async fn retry<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut first = true;
+        loop {
+            match call().await {
+                Err(error) if error.is_retryable() => {
+                    if first {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "the store is away; it is tried until it is back"
+                        );
+                    }
+                    self.reading.set_stuck(!std::mem::take(&mut first));
+                    tokio::time::sleep(RETRY_PAUSE).await;
                 }
-                tokio::time::sleep(RETRY_PAUSE).await;
+                result => {
+                    self.reading.set_stuck(false);
+                    return result;
+                }
             }
-            result => return result,
         }
     }
 }

@@ -88,6 +88,8 @@ const LOADS: usize = 256;
 /// What the heartbeat says of a partition.
 #[derive(Debug, Clone, Default)]
 pub struct PartitionStatus {
+    /// Whether it was opened: the checkpoint is read and the claim on its way, or counts.
+    pub opened: bool,
     /// The generation, 0 while it is not owned.
     pub generation: u64,
     /// The generation's last ordinal that counts.
@@ -214,9 +216,10 @@ pub async fn run_partition<D: Domain, H: Host<D>>(
     shutdown: CancellationToken,
 ) -> Result<(), PartitionError> {
     let (status, metrics, log) = (ownership.status.clone(), ownership.metrics.clone(), ownership.log);
-    let result = match Partition::open(ownership, domain, host).await {
-        Ok(mut partition) => partition.run(&shutdown).await,
-        Err(error) => Err(error),
+    let result = match shutdown.run_until_cancelled(Partition::open(ownership, domain, host)).await {
+        Some(Ok(mut partition)) => partition.run(&shutdown).await,
+        Some(Err(error)) => Err(error),
+        None => Ok(()),
     };
     *status.lock() = PartitionStatus::default();
     metrics.ended(log, &result);
@@ -266,6 +269,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         let mut ticker = tokio::time::interval(TICK);
         ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut stop_by = None;
+        self.status.lock().opened = true;
         self.perform().await?;
         loop {
             let input = self.next_input(&mut ticker, shutdown, stop_by.is_some()).await;
