@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::members::Members;
+use super::members::{HEARTBEAT_EVERY, Members};
 use super::ranks::Word;
 use crate::broker::{Broker, LogKind, LogName};
 use crate::transport::TransportError;
@@ -129,8 +129,14 @@ where
     }
     running.values().for_each(|reading| reading.stop.cancel());
     let mut failed = None;
-    while let Some(ended) = tasks.join_next().await {
-        failed = failed.or(ended?.1.err());
+    while !tasks.is_empty() {
+        members.beat(word(&running, true), Vec::new()).await;
+        let ended = tokio::time::timeout(HEARTBEAT_EVERY, tasks.join_next()).await.ok().flatten();
+        for ended in ended.into_iter().chain(std::iter::from_fn(|| tasks.try_join_next())) {
+            let (log, result) = ended?;
+            running.remove(&log);
+            failed = failed.or(result.err());
+        }
     }
     members.bye().await;
     failed.map_or(Ok(()), |error| Err(ShareError::Work(error)))

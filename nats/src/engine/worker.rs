@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::domain::Domain;
-use super::members::Members;
+use super::members::{HEARTBEAT_EVERY, Members};
 use super::metrics::OwnerMetrics;
 use super::owner::{Limits, Lost};
 use super::partition::{Host, Ownership, PartitionError, PartitionStatus, run_partition};
@@ -213,15 +213,22 @@ impl Worker {
         self.members.beat(word, owned).await;
     }
 
+    /// Gives up all logs, and says of each that it is free as soon as it is.
     async fn hand_over(mut self, tasks: &mut JoinSet<Ended>) -> Result<(), WorkerError> {
         for running in self.running.values() {
             running.stop.cancel();
         }
-        while let Some(ended) = tasks.join_next().await {
-            let (log, result) = ended?;
-            self.running.remove(&log);
-            if let Err(error) = result {
-                tracing::warn!(%log, error = &error as &dyn std::error::Error, "a partition was lost while handing over");
+        while !tasks.is_empty() {
+            let word = self.word(true);
+            self.beat(word).await;
+            let ended = tokio::time::timeout(HEARTBEAT_EVERY, tasks.join_next()).await.ok().flatten();
+            for ended in ended.into_iter().chain(std::iter::from_fn(|| tasks.try_join_next())) {
+                let (log, result) = ended?;
+                self.running.remove(&log);
+                if let Err(error) = result {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(%log, error, "a partition was lost while handing over");
+                }
             }
         }
         self.members.bye().await;

@@ -174,3 +174,21 @@ async fn a_store_that_was_away_for_everybody_makes_no_storm() {
     end(a).await;
     end(b).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_planned_stop_waits_for_no_load() {
+    let dir = TempDir::new();
+    let (broker, board) = (broker(&dir).await, Board::default());
+    let a = join(&broker, "a", &board, false);
+    a.trouble.hangs.store(true, Ordering::Relaxed);
+    until_owned(&board, |name| name == "a").await;
+    let b = join(&broker, "b", &board, true);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    b.trouble.away.store(false, Ordering::Relaxed);
+    let began = Instant::now();
+    end(a).await;
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    until_owned(&board, |name| name == "b").await;
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    end(b).await;
+}
