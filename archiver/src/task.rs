@@ -9,7 +9,7 @@ use kefu_nats::delivery::announce_archived;
 use kefu_nats::engine::{Gather, LogReader, ReadRecord, Reading};
 use kefu_nats::{Broker, LogName};
 use kefu_store::{Checkpoint, LogBatch, LogReader as Reader, Store, StoreError};
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::ArchiverError;
 use crate::batch::{Fold, Needs, Record};
@@ -19,6 +19,8 @@ use crate::metrics::Metrics;
 const KNOWN: usize = 20_000;
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
+/// How often the owner is told again how far the archive is: it may not have heard it, and refuses commands for it.
+const ANNOUNCE_EVERY: Duration = Duration::from_secs(5);
 /// A call that was tried for so long does not get on.
 const STUCK_AFTER: Duration = Duration::from_secs(1);
 
@@ -46,14 +48,23 @@ impl Task {
         let cursor = checkpoint.as_ref().map(Checkpoint::cursor).unwrap_or_default();
         let mut reader = LogReader::open(&self.broker, self.log, log_id, cursor).await?;
         let mut fold = Fold::default();
+        let (mut archived, mut announcements) = (cursor.position, tokio::time::interval(ANNOUNCE_EVERY));
+        announcements.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let window = reader.next_window(&self.gather).await?;
+            let window = tokio::select! {
+                window = reader.next_window(&self.gather) => window?,
+                _ = announcements.tick() => {
+                    announce_archived(&self.broker, self.log, archived).await;
+                    continue;
+                }
+            };
             let (batch, first_at) = self.fold(&mut fold, epoch, reader.log_id(), &window).await?;
             self.write(batch).await?;
             fold.shrink(KNOWN, KNOWN);
             if let Some(last) = window.last() {
-                self.metrics.archived(self.log, last.cursor.position, first_at);
-                announce_archived(&self.broker, self.log, last.cursor.position).await;
+                archived = last.cursor.position;
+                self.metrics.archived(self.log, archived, first_at);
+                announce_archived(&self.broker, self.log, archived).await;
             }
         }
     }
@@ -141,3 +152,6 @@ impl Task {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
