@@ -61,16 +61,15 @@ async fn purge(broker: &Broker, store: &Arc<dyn Store>, log: LogName, oldest: At
 
 /// The last position that every reader has; its record itself is kept, since checkpoints name it.
 async fn floor(broker: &Broker, store: &Arc<dyn Store>, partition: Partition) -> Result<u64, StoreError> {
-    let mut floor = u64::MAX;
+    let (mut floor, mut epoch) = (u64::MAX, 1);
     for reader in READERS {
-        let checkpoint = store.checkpoint(reader, partition).await?;
-        floor = floor.min(checkpoint.map_or(0, |checkpoint| checkpoint.position));
+        let Some(checkpoint) = store.checkpoint(reader, partition).await? else { return Ok(0) };
+        (floor, epoch) = (floor.min(checkpoint.position), checkpoint.epoch);
     }
     for allocation in (0..broker.settings().allocation_partitions).map(Partition) {
         let Some(checkpoint) = store.checkpoint(LogReader::Assigner, allocation).await? else { return Ok(0) };
-        let states = codec::decode_allocation_states(&checkpoint.state).unwrap_or_default();
-        let read = states.iter().filter_map(|state| state.read.get(&partition)).map(|read| read.position);
-        floor = floor.min(read.min().unwrap_or(0));
+        let kept = codec::decode_allocation_checkpoint(&checkpoint.state).unwrap_or_default();
+        floor = floor.min(codec::read_until(&kept.states, &kept.observed, partition, epoch));
     }
     Ok(floor)
 }
@@ -94,3 +93,6 @@ async fn first_younger(
     }
     Ok(low.min(floor))
 }
+
+#[cfg(test)]
+mod tests;

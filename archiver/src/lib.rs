@@ -108,9 +108,9 @@ impl Archiver {
             kind: LogKind::Chat,
             settle: config.settle,
         };
-        let archive = |log, stop| {
+        let archive = |log, reading| {
             let (broker, store, metrics) = (broker.clone(), store.clone(), metrics.clone());
-            Task { gather: config.gather, broker, store, metrics, log }.run(stop)
+            Task { gather: config.gather, broker, store, metrics, log, reading }.run()
         };
         tokio::select! {
             result = run_share(broker.clone(), share, archive, shutdown) => result,

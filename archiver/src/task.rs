@@ -6,10 +6,10 @@ use std::time::Duration;
 use kefu_model::reader::LogCursor;
 use kefu_model::{At, Outcome};
 use kefu_nats::delivery::announce_archived;
-use kefu_nats::engine::{Gather, LogReader, ReadRecord};
+use kefu_nats::engine::{Gather, LogReader, ReadRecord, Reading};
 use kefu_nats::{Broker, LogName};
 use kefu_store::{Checkpoint, LogBatch, LogReader as Reader, Store, StoreError};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::ArchiverError;
 use crate::batch::{Fold, Needs, Record};
@@ -19,6 +19,10 @@ use crate::metrics::Metrics;
 const KNOWN: usize = 20_000;
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
+/// How often the owner is told again how far the archive is: it may not have heard it, and refuses commands for it.
+const ANNOUNCE_EVERY: Duration = Duration::from_secs(5);
+/// A call that was tried for so long does not get on.
+const STUCK_AFTER: Duration = Duration::from_secs(1);
 
 pub(crate) struct Task {
     pub(crate) gather: Gather,
@@ -26,31 +30,41 @@ pub(crate) struct Task {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) log: LogName,
+    pub(crate) reading: Reading,
 }
 
 impl Task {
     /// Archives until it is told to stop. What was read and not written then is read again by whoever goes on.
-    pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), ArchiverError> {
-        let result = stop.run_until_cancelled(self.archive()).await.unwrap_or(Ok(()));
+    pub(crate) async fn run(self) -> Result<(), ArchiverError> {
+        let result = self.reading.stop().run_until_cancelled(self.archive()).await.unwrap_or(Ok(()));
         self.metrics.ended(self.log);
         result
     }
 
     async fn archive(&self) -> Result<(), ArchiverError> {
-        let checkpoint = retry(&self.metrics, || self.store.checkpoint(Reader::Archiver, self.log.partition)).await?;
+        let checkpoint = self.retry(|| self.store.checkpoint(Reader::Archiver, self.log.partition)).await?;
         let epoch = checkpoint.as_ref().map_or(1, |checkpoint| checkpoint.epoch);
         let log_id = checkpoint.as_ref().map(|checkpoint| checkpoint.log_id);
         let cursor = checkpoint.as_ref().map(Checkpoint::cursor).unwrap_or_default();
         let mut reader = LogReader::open(&self.broker, self.log, log_id, cursor).await?;
         let mut fold = Fold::default();
+        let (mut archived, mut announcements) = (cursor.position, tokio::time::interval(ANNOUNCE_EVERY));
+        announcements.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let window = reader.next_window(&self.gather).await?;
+            let window = tokio::select! {
+                window = reader.next_window(&self.gather) => window?,
+                _ = announcements.tick() => {
+                    announce_archived(&self.broker, self.log, archived).await;
+                    continue;
+                }
+            };
             let (batch, first_at) = self.fold(&mut fold, epoch, reader.log_id(), &window).await?;
             self.write(batch).await?;
             fold.shrink(KNOWN, KNOWN);
             if let Some(last) = window.last() {
-                self.metrics.archived(self.log, last.cursor.position, first_at);
-                announce_archived(&self.broker, self.log, last.cursor.position).await;
+                archived = last.cursor.position;
+                self.metrics.archived(self.log, archived, first_at);
+                announce_archived(&self.broker, self.log, archived).await;
             }
         }
     }
@@ -88,11 +102,11 @@ impl Task {
     async fn supply(&self, fold: &mut Fold, outcomes: &[Outcome]) -> Result<(), StoreError> {
         let Needs { conversations, devices } = fold.needs(outcomes);
         for keys in conversations.chunks(kefu_store::limits::KEYS) {
-            let stored = retry(&self.metrics, || self.store.load_conversations(keys)).await?;
+            let stored = self.retry(|| self.store.load_conversations(keys)).await?;
             keys.iter().zip(stored).for_each(|(key, stored)| fold.supply_conversation(key.clone(), stored));
         }
         for keys in devices.chunks(kefu_store::limits::KEYS) {
-            let stored = retry(&self.metrics, || self.store.load_devices(keys)).await?;
+            let stored = self.retry(|| self.store.load_devices(keys)).await?;
             keys.iter().zip(stored).for_each(|(key, stored)| fold.supply_device(key.clone(), stored));
         }
         Ok(())
@@ -102,34 +116,42 @@ impl Task {
         let timer = self.metrics.write_seconds.start_timer();
         let rows = batch.rows() as u64;
         let batch = Arc::new(batch);
-        retry(&self.metrics, || self.store.write_log_batch(batch.clone())).await?;
+        self.retry(|| self.store.write_log_batch(batch.clone())).await?;
         timer.observe_duration();
         self.metrics.rows.inc_by(rows);
         Ok(())
     }
-}
 
-/// Calls the store until it answers. It never gives up on a store that is only away: nothing is lost meanwhile, the log
-/// keeps it, and edges refuse new commands once the lag is large.
-async fn retry<T, F>(metrics: &Metrics, mut call: impl FnMut() -> F) -> Result<T, StoreError>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    let mut pause = RETRY_FIRST;
-    loop {
-        match call().await {
-            Err(error) if error.is_retryable() => {
-                if pause == RETRY_FIRST {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the store is away; it is tried until it is back"
-                    );
+    /// Calls the store until it answers. It never gives up on a store that is only away: nothing is lost meanwhile, the log
+    /// keeps it, and edges refuse new commands once the lag is large. It says that it is stuck, so that another process whose
+    /// store is there can do it.
+    async fn retry<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let (began, mut pause) = (Instant::now(), RETRY_FIRST);
+        loop {
+            match call().await {
+                Err(error) if error.is_retryable() => {
+                    if pause == RETRY_FIRST {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "the store is away; it is tried until it is back"
+                        );
+                    }
+                    self.metrics.retries.inc();
+                    self.reading.set_stuck(began.elapsed() >= STUCK_AFTER);
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(RETRY_MAX);
                 }
-                metrics.retries.inc();
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(RETRY_MAX);
+                result => {
+                    self.reading.set_stuck(false);
+                    return result;
+                }
             }
-            result => return result,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,7 @@ use crate::domain::{Allocations, Ask, Told};
 use crate::leases::{Leases, Said};
 use crate::loader::AllocationLoader;
 use crate::metrics::Metrics;
-use crate::observe::Observer;
+use crate::observe::{Observer, Reached};
 use crate::owed::Debts;
 
 /// Facts and answers on their way to the owner.
@@ -34,6 +34,8 @@ const QUESTIONS: usize = 1_000;
 const TICK_EVERY: Duration = Duration::from_millis(500);
 /// How often the state is saved while it changes.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// How often it is saved how far conversations' logs were observed, while nothing else changes.
+const SAVE_QUIET_EVERY: Duration = Duration::from_secs(60);
 /// How often places in the queue are told.
 const PLACES_EVERY: Duration = Duration::from_secs(1);
 
@@ -56,7 +58,11 @@ pub(crate) struct AllocationHost {
     ticked_at: Instant,
     saved_at: Instant,
     saved: LogCursor,
+    save_quiet_every: Duration,
     observers: Option<DropGuard>,
+    reached: Vec<Reached>,
+    /// Every fact up to there is in what the owner knows to count, as far as it was looked.
+    observed: BTreeMap<Partition, ReadPosition>,
 }
 
 /// What was told of a tenant last.
@@ -86,7 +92,10 @@ impl AllocationHost {
             ticked_at: Instant::now(),
             saved_at: Instant::now(),
             saved: LogCursor::default(),
+            save_quiet_every: SAVE_QUIET_EVERY,
             observers: None,
+            reached: Vec::new(),
+            observed: BTreeMap::new(),
         }
     }
 
@@ -142,9 +151,11 @@ impl AllocationHost {
     /// Saves the states when nothing is in flight, so that what is speculative is exactly what counts.
     fn save(&mut self, owner: &Owner<Allocations>) {
         let cursor = owner.counted();
-        if self.saved_at.elapsed() < SAVE_EVERY || cursor == self.saved || !owner.is_idle() {
+        let due = if cursor == self.saved { self.save_quiet_every } else { SAVE_EVERY };
+        if self.saved_at.elapsed() < due || !owner.is_idle() {
             return;
         }
+        self.look_at_observers();
         let states: Option<Vec<&Allocation>> = self.tenants.keys().map(|tenant| owner.state(tenant)).collect();
         let Some(states) = states else { return };
         let checkpoint = Checkpoint {
@@ -155,7 +166,7 @@ impl AllocationHost {
             position: cursor.position,
             generation: cursor.generation,
             ordinal: cursor.ordinal,
-            state: codec::encode_allocation_states(states).to_vec(),
+            state: codec::encode_allocation_checkpoint(states, &self.observed).to_vec(),
         };
         (self.saved_at, self.saved) = (Instant::now(), cursor);
         let (store, broker, log) = (self.handles.store.clone(), self.handles.broker.clone(), self.log);
@@ -167,26 +178,39 @@ impl AllocationHost {
         });
     }
 
-    /// Observes each conversation log from where the tenant that is furthest behind stands.
+    /// Takes over how far the observers are, while nothing that they found is on its way to the owner, which is idle. They are
+    /// asked first: what they handed over before was taken since.
+    fn look_at_observers(&mut self) {
+        let places: Vec<(Partition, ReadPosition)> = self.reached.iter().map(Reached::place).collect();
+        if self.commands.capacity() == self.commands.max_capacity() {
+            self.observed.extend(places);
+        }
+    }
+
+    /// Observes each conversation log from where nothing of it is missing, whichever tenant it is of.
     async fn observe(&mut self, owner: &Owner<Allocations>) -> bool {
         let states: Option<Vec<&Allocation>> = self.tenants.keys().map(|tenant| owner.state(tenant)).collect();
         let Some(states) = states else { return false };
-        let stop = CancellationToken::new();
+        let (stop, mut all) = (CancellationToken::new(), Vec::new());
+        // Dropped on the way it stops those that were begun.
+        let observers = stop.clone().drop_guard();
         for partition in (0..self.handles.broker.settings().partitions).map(Partition) {
             let Some(epoch) = self.epoch_of(partition).await else { return false };
-            // A tenant without a position had nothing there up to the others' positions: facts are told in log order.
-            let read = |state: &&Allocation| state.read.get(&partition).filter(|read| read.epoch == epoch).copied();
-            let position = states.iter().filter_map(read).map(|read| read.position).min().unwrap_or(0);
+            let position = codec::read_until(states.iter().copied(), &self.observed, partition, epoch);
+            let from = ReadPosition { epoch, position };
+            let reached = Reached::new(partition, from);
             let observer = Observer {
                 broker: self.handles.broker.clone(),
                 allocation: self.log.partition,
                 partition,
-                from: ReadPosition { epoch, position },
+                from,
                 commands: self.commands.clone(),
+                reached: reached.clone(),
             };
             tokio::spawn(observer.run(stop.clone()));
+            all.push(reached);
         }
-        self.observers = Some(stop.drop_guard());
+        (self.observers, self.reached) = (Some(observers), all);
         true
     }
 
@@ -226,6 +250,7 @@ impl Host<Allocations> for AllocationHost {
         let checkpoint = checkpoint.map_err(|error| LoadError(Box::new(error)))?;
         self.loader = AllocationLoader::read(checkpoint.as_ref())?;
         self.tenants = self.loader.states().map(|state| (state.tenant.clone(), LastTold::default())).collect();
+        self.observed.clone_from(self.loader.observed());
         self.start = match checkpoint {
             Some(checkpoint) => {
                 Start { epoch: checkpoint.epoch, log_id: Some(checkpoint.log_id), cursor: checkpoint.cursor() }
@@ -316,3 +341,6 @@ impl Host<Allocations> for AllocationHost {
         self.deliveries.numbers()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kefu_model::TenantId;
-use kefu_model::allocation::Allocation;
+use kefu_model::allocation::{Allocation, ReadPosition};
+use kefu_model::{Partition, TenantId};
 use kefu_nats::codec;
 use kefu_nats::engine::{LoadError, Loader, Row, Want};
 use kefu_store::Checkpoint;
@@ -16,15 +16,22 @@ use crate::domain::Allocations;
 #[derive(Default)]
 pub(crate) struct AllocationLoader {
     states: BTreeMap<TenantId, Allocation>,
+    observed: BTreeMap<Partition, ReadPosition>,
     position: u64,
 }
 
 impl AllocationLoader {
     pub(crate) fn read(checkpoint: Option<&Checkpoint>) -> Result<Arc<Self>, LoadError> {
         let Some(checkpoint) = checkpoint else { return Ok(Arc::default()) };
-        let states = codec::decode_allocation_states(&checkpoint.state).map_err(|error| LoadError(Box::new(error)))?;
-        let states = states.into_iter().map(|state| (state.tenant.clone(), state)).collect();
-        Ok(Arc::new(Self { states, position: checkpoint.position }))
+        let kept = codec::decode_allocation_checkpoint(&checkpoint.state);
+        let kept = kept.map_err(|error| LoadError(Box::new(error)))?;
+        let states = kept.states.into_iter().map(|state| (state.tenant.clone(), state)).collect();
+        Ok(Arc::new(Self { states, observed: kept.observed, position: checkpoint.position }))
+    }
+
+    /// How far conversations' logs were read for all tenants.
+    pub(crate) fn observed(&self) -> &BTreeMap<Partition, ReadPosition> {
+        &self.observed
     }
 
     /// The tenants of the checkpoint.

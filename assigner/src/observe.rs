@@ -1,6 +1,8 @@
 //! Reads the conversation logs for the session facts in them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use kefu_model::allocation::{AllocationCommand, ReadPosition, SessionFact};
@@ -26,6 +28,26 @@ pub(crate) struct Observer {
     pub(crate) partition: Partition,
     pub(crate) from: ReadPosition,
     pub(crate) commands: mpsc::Sender<(Route, Ask)>,
+    pub(crate) reached: Reached,
+}
+
+/// How far an observer is: what it found up to there was handed to the owner.
+#[derive(Clone)]
+pub(crate) struct Reached {
+    partition: Partition,
+    epoch: u64,
+    position: Arc<AtomicU64>,
+}
+
+impl Reached {
+    pub(crate) fn new(partition: Partition, from: ReadPosition) -> Self {
+        Self { partition, epoch: from.epoch, position: Arc::new(AtomicU64::new(from.position)) }
+    }
+
+    /// The partition of the log, and the place in it.
+    pub(crate) fn place(&self) -> (Partition, ReadPosition) {
+        (self.partition, ReadPosition { epoch: self.epoch, position: self.position.load(Ordering::Acquire) })
+    }
 }
 
 impl Observer {
@@ -89,6 +111,7 @@ impl Observer {
                 }
             }
         }
+        self.reached.position.store(self.from.position, Ordering::Release);
         Ok(true)
     }
 

@@ -374,11 +374,17 @@ pub fn allocation_partition_of(tenant: &TenantId, partitions: u16) -> Partition 
 }
 
 fn bucket(parts: &[&[u8]], count: u16) -> Partition {
-    let digest = digest(parts);
-    let mut first = [0; 8];
-    first.copy_from_slice(&digest[..8]);
     #[expect(clippy::cast_possible_truncation, reason = "the remainder of a u16 fits")]
-    Partition((u64::from_be_bytes(first) % u64::from(count.max(1))) as u16)
+    Partition((stable_hash(parts) % u64::from(count.max(1))) as u16)
+}
+
+/// A hash that is the same on every machine and in every release: the first 8 bytes, big-endian, of SHA-256 over the parts,
+/// each behind its length as 8 bytes.
+#[must_use]
+pub fn stable_hash(parts: &[&[u8]]) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest(parts)[..8]);
+    u64::from_be_bytes(first)
 }
 
 fn hash16(parts: &[&[u8]]) -> [u8; 16] {

@@ -13,6 +13,7 @@ mod members;
 mod metrics;
 mod owner;
 mod partition;
+mod ranks;
 mod reader;
 mod share;
 mod tail;
@@ -24,7 +25,7 @@ pub use metrics::OwnerMetrics;
 pub use owner::{Counted, CountedEntry, Effect, Limits, Lost, Owner, Route};
 pub use partition::{Host, LoadError, Loader, PartitionError, Start};
 pub use reader::{LogReader, ReadError, ReadRecord, peek_time};
-pub use share::{ShareError, ShareSettings, run_share};
+pub use share::{Reading, ShareError, ShareSettings, run_share};
 pub use tail::Tail;
 
 #[cfg(test)]

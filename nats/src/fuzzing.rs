@@ -29,7 +29,9 @@ pub fn read_payload(kind: u8, bytes: &[u8]) {
             codec::encode_allocation_command(tenant, command)
         }),
         3 => stays(bytes, codec::decode_allocation_outcome, codec::encode_allocation_outcome),
-        4 => stays(bytes, codec::decode_allocation_states, |states| codec::encode_allocation_states(states)),
+        4 => stays(bytes, codec::decode_allocation_checkpoint, |checkpoint| {
+            codec::encode_allocation_checkpoint(&checkpoint.states, &checkpoint.observed)
+        }),
         5 => wire_stays(bytes, |bytes| Ok(payload::encode(&payload::decode::<RecordWire>(bytes)?))),
         6 => wire_stays(bytes, |bytes| Ok(payload::encode(&payload::decode::<EnvelopeWire>(bytes)?))),
         7 => wire_stays(bytes, |bytes| Ok(payload::encode(&payload::decode::<AttachWire>(bytes)?))),

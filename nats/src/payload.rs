@@ -16,7 +16,9 @@ mod snapshot;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use allocation::{AllocationCommandWire, AllocationOutcomeWire, AllocationStateWire, AllocationViewWire};
+pub(crate) use allocation::{
+    AllocationCheckpointWire, AllocationCommandWire, AllocationOutcomeWire, AllocationStateWire, AllocationViewWire,
+};
 pub(crate) use command::CommandWire;
 pub(crate) use delivery::{
     AnswerWire, AskWire, AttachItemWire, AttachWire, DeliveryItemWire, DeliveryWire, EnvelopeWire, HeartbeatWire,

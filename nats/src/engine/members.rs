@@ -1,76 +1,94 @@
-//! Who shares the logs of a kind of work: each says that it is there, and rendezvous hashing says which logs are whose. It is
-//! a hint: two who do not know one another may both take a log.
+//! Who shares the logs of a kind of work: each says that it is there and which it holds, and [`Ranks`] says which logs are
+//! whose. It is a hint: two who do not hear one another may both take a log.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::broker::{Broker, LogName, subject};
+use super::ranks::{Ranks, Word};
+use crate::broker::{Broker, LogKind, LogName, subject};
 use crate::payload::{self, HeartbeatWire, OwnedWire};
-use crate::transport::{Subscription, TransportError};
+use crate::transport::{CoreEvent, Subscription, TransportError};
 
 /// How often a member says that it is there.
-const HEARTBEAT_EVERY: Duration = Duration::from_millis(500);
-/// A member not heard of for this long is taken for gone.
-pub(super) const WORKER_SILENCE: Duration = Duration::from_secs(2);
-
-#[derive(Debug)]
-struct Peer {
-    heard_at: Instant,
-    owned: HashSet<LogName>,
-}
-
-impl Peer {
-    fn is_heard(&self) -> bool {
-        self.heard_at.elapsed() < WORKER_SILENCE
-    }
-}
+pub(super) const HEARTBEAT_EVERY: Duration = Duration::from_millis(500);
 
 /// A member, and what it heard of the others.
 pub(super) struct Members {
     broker: Broker,
     name: String,
     work: &'static str,
-    peers: HashMap<String, Peer>,
+    ranks: Ranks,
     heartbeats: Box<dyn Subscription>,
-    settled_at: Instant,
+    said: Word,
     beat_at: Option<Instant>,
 }
 
 impl Members {
-    /// Takes part in a kind of work under a name; it listens for `settle` before anything is its own.
+    /// Takes part in a kind of work on logs of a kind, under a name; it listens for `settle` before anything is its own.
     pub(super) async fn join(
         broker: Broker,
         name: String,
         work: &'static str,
+        kind: LogKind,
         settle: Duration,
     ) -> Result<Self, TransportError> {
         let heartbeats = broker.transport().subscribe(subject::HEARTBEAT).await?;
-        let settled_at = Instant::now() + settle;
-        Ok(Self { broker, name, work, peers: HashMap::new(), heartbeats, settled_at, beat_at: None })
+        let ranks = Ranks::new(name.clone(), settle, broker.logs_of(kind), Instant::now());
+        Ok(Self { broker, name, work, ranks, heartbeats, said: Word::default(), beat_at: None })
     }
 
-    /// Whether this log is this member's.
-    pub(super) fn is_mine(&self, log: LogName) -> bool {
-        let mine = weight(&self.name, log);
-        let alive = self.peers.iter().filter(|(_, peer)| peer.is_heard());
-        Instant::now() >= self.settled_at && alive.map(|(name, _)| weight(name, log)).all(|theirs| theirs < mine)
+    /// Time has passed, and this member holds these logs. To be called before anything is asked.
+    pub(super) fn look(&mut self, holds: HashSet<LogName>) {
+        self.ranks.hold(holds, Instant::now());
     }
 
-    /// Whether somebody else said lately that they own it.
-    pub(super) fn is_owned_by_another(&self, log: LogName) -> bool {
-        self.peers.values().any(|peer| peer.is_heard() && peer.owned.contains(&log))
+    /// Whether it may begin with this log.
+    pub(super) fn may_begin(&self, log: LogName) -> bool {
+        self.ranks.may_begin(log, Instant::now())
     }
 
-    /// Whether it has to say again that it is there.
-    pub(super) fn is_due(&self) -> bool {
-        self.beat_at.is_none_or(|beat_at| beat_at.elapsed() >= HEARTBEAT_EVERY)
+    /// Whether it may go on with this log.
+    pub(super) fn may_go_on(&self, log: LogName) -> bool {
+        self.ranks.is_entitled(log, Instant::now())
     }
 
-    /// Says that it is there, or that it goes.
-    pub(super) async fn beat(&mut self, bye: bool, owned: Vec<OwnedWire>) {
+    /// Whether nobody who is there comes before it in the log's order.
+    pub(super) fn is_first(&self, log: LogName) -> bool {
+        self.ranks.is_first(log, Instant::now())
+    }
+
+    /// Whether somebody else said lately that they hold it.
+    pub(super) fn is_held_by_another(&self, log: LogName) -> bool {
+        self.ranks.is_held_by_another(log, Instant::now())
+    }
+
+    /// Whether it has to say again that it is there, or what it holds.
+    pub(super) fn is_due(&self, word: &Word) -> bool {
+        *word != self.said || self.beat_at.is_none_or(|beat_at| beat_at.elapsed() >= HEARTBEAT_EVERY)
+    }
+
+    /// Says that it is there, what it holds, and of what it owns how that stands.
+    pub(super) async fn beat(&mut self, word: Word, owned: Vec<OwnedWire>) {
+        self.said = word;
         self.beat_at = Some(Instant::now());
-        let beat = HeartbeatWire { worker: self.name.clone(), kinds: vec![self.work.to_owned()], bye, owned };
+        self.say(false, owned).await;
+    }
+
+    /// Says that it goes.
+    pub(super) async fn bye(&mut self) {
+        self.said = Word::default();
+        self.say(true, Vec::new()).await;
+    }
+
+    async fn say(&mut self, bye: bool, owned: Vec<OwnedWire>) {
+        let beat = HeartbeatWire {
+            worker: self.name.clone(),
+            kinds: vec![self.work.to_owned()],
+            bye,
+            owned,
+            holds: self.said.holds.iter().map(ToString::to_string).collect(),
+            leaving: self.said.leaving,
+        };
         if let Err(error) = self.broker.transport().publish(subject::HEARTBEAT, payload::encode(&beat)).await {
             tracing::debug!(%error, "a heartbeat was not sent");
         }
@@ -78,33 +96,29 @@ impl Members {
 
     /// Listens until somebody was heard. Cancel-safe.
     pub(super) async fn hear(&mut self) -> Result<(), TransportError> {
-        let event = self.heartbeats.next().await.ok_or(TransportError::Closed)?;
-        let Some(message) = event.into_message() else { return Ok(()) };
-        if let Ok(beat) = payload::decode::<HeartbeatWire>(&message.payload) {
-            self.heard(beat);
+        match self.heartbeats.next().await.ok_or(TransportError::Closed)? {
+            CoreEvent::Lagged => self.ranks.missed(Instant::now()),
+            CoreEvent::Message(message) => {
+                if let Ok(beat) = payload::decode::<HeartbeatWire>(&message.payload) {
+                    self.heard(beat);
+                }
+            }
         }
         Ok(())
     }
 
     fn heard(&mut self, beat: HeartbeatWire) {
-        if beat.worker == self.name || !beat.kinds.iter().any(|kind| kind == self.work) {
+        if !beat.kinds.iter().any(|kind| kind == self.work) {
             return;
         }
-        if beat.bye {
-            self.peers.remove(&beat.worker);
-            return;
+        let now = Instant::now();
+        if beat.worker == self.name {
+            self.ranks.heard_itself(now);
+        } else if beat.bye {
+            self.ranks.gone(&beat.worker, now);
+        } else {
+            let holds = beat.holds.iter().filter_map(|log| LogName::parse(log)).collect();
+            self.ranks.heard(beat.worker, Word { holds, leaving: beat.leaving }, now);
         }
-        let owned = beat.owned.iter().filter_map(|owned| LogName::parse(&owned.log)).collect();
-        self.peers.insert(beat.worker, Peer { heard_at: Instant::now(), owned });
-        self.peers.retain(|_, peer| peer.heard_at.elapsed() < WORKER_SILENCE * 10);
     }
-}
-
-/// Rendezvous: the member with the highest weight owns. `DefaultHasher::new` is the same in every process of a release;
-/// between two releases a disagreement costs a claim and nothing else.
-fn weight(member: &str, log: LogName) -> (u64, &str) {
-    let mut hasher = DefaultHasher::new();
-    member.hash(&mut hasher);
-    log.hash(&mut hasher);
-    (hasher.finish(), member)
 }

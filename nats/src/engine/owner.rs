@@ -313,10 +313,16 @@ impl<D: Domain> Owner<D> {
         self.intake.waiting() + self.pipeline.waiting()
     }
 
-    /// Whether everything decided is known to count.
+    /// Whether everything decided is known to count, and nothing waits for a load.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.pipeline.is_idle() && self.loading.is_empty()
+    }
+
+    /// Whether everything decided is known to count; some commands may wait for a load.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.pipeline.is_idle()
     }
 
     /// The hot state of an aggregate, speculative.

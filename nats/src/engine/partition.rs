@@ -88,6 +88,8 @@ const LOADS: usize = 256;
 /// What the heartbeat says of a partition.
 #[derive(Debug, Clone, Default)]
 pub struct PartitionStatus {
+    /// Whether it was opened: the checkpoint is read and the claim on its way, or counts.
+    pub opened: bool,
     /// The generation, 0 while it is not owned.
     pub generation: u64,
     /// The generation's last ordinal that counts.
@@ -214,9 +216,10 @@ pub async fn run_partition<D: Domain, H: Host<D>>(
     shutdown: CancellationToken,
 ) -> Result<(), PartitionError> {
     let (status, metrics, log) = (ownership.status.clone(), ownership.metrics.clone(), ownership.log);
-    let result = match Partition::open(ownership, domain, host).await {
-        Ok(mut partition) => partition.run(&shutdown).await,
-        Err(error) => Err(error),
+    let result = match shutdown.run_until_cancelled(Partition::open(ownership, domain, host)).await {
+        Some(Ok(mut partition)) => partition.run(&shutdown).await,
+        Some(Err(error)) => Err(error),
+        None => Ok(()),
     };
     *status.lock() = PartitionStatus::default();
     metrics.ended(log, &result);
@@ -266,6 +269,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         let mut ticker = tokio::time::interval(TICK);
         ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut stop_by = None;
+        self.status.lock().opened = true;
         self.perform().await?;
         loop {
             let input = self.next_input(&mut ticker, shutdown, stop_by.is_some()).await;
@@ -273,12 +277,12 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
             if matches!(input, Input::Stop) {
                 self.in_reader = None;
                 stop_by = Some(tokio::time::Instant::now() + DRAIN_DEADLINE);
-            } else {
+            } else if !(ticked && stop_by.is_some()) {
                 self.take(input).await?;
             }
             self.perform().await?;
             self.publish_status(ticked);
-            if stop_by.is_some_and(|by| self.owner.is_idle() || tokio::time::Instant::now() >= by) {
+            if stop_by.is_some_and(|by| self.owner.is_drained() || tokio::time::Instant::now() >= by) {
                 return Ok(());
             }
         }
@@ -290,15 +294,16 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         shutdown: &CancellationToken,
         stopping: bool,
     ) -> Input<D> {
-        let ready_for_more = !self.owner.is_saturated();
+        // Nothing new is taken once it is to stop: what is not decided then is in IN yet, or is asked for again.
+        let (taking, ready_for_more) = (!stopping, !stopping && !self.owner.is_saturated());
         tokio::select! {
             biased;
             () = shutdown.cancelled(), if !stopping => Input::Stop,
             Some(appended) = self.appends.next() => Input::Appended(appended),
             record = self.log_reader.next() => Input::Log(record),
-            Some(loaded) = self.loads.next() => Input::Loaded(loaded),
-            event = self.messages.next() => Input::Core(event),
-            event = self.questions.next() => Input::Core(event),
+            Some(loaded) = self.loads.next(), if taking => Input::Loaded(loaded),
+            event = self.messages.next(), if taking => Input::Core(event),
+            event = self.questions.next(), if taking => Input::Core(event),
             event = self.archived.next() => Input::Archived(event),
             _ = ticker.tick() => Input::Tick,
             Some(own) = next_own(&mut self.own), if ready_for_more => Input::Own(own),

@@ -3,12 +3,15 @@
 //! Unlike an owner's claim nothing keeps two processes from reading one log at once, so what they write has to be stamped.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::members::Members;
+use super::members::{HEARTBEAT_EVERY, Members};
+use super::ranks::Word;
 use crate::broker::{Broker, LogKind, LogName};
 use crate::transport::TransportError;
 
@@ -42,15 +45,47 @@ pub enum ShareError<E: std::error::Error + 'static> {
     Panicked(#[from] tokio::task::JoinError),
 }
 
-/// Runs `work` on this process's share of the logs until `shutdown`. Each is told by its token to end; it ends by itself only
-/// with an error.
+/// One log's turn, as the work on it sees it.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    stop: CancellationToken,
+    stuck: Arc<AtomicBool>,
+}
+
+impl Reading {
+    /// One that nobody asked to end.
+    #[must_use]
+    pub fn new(stop: CancellationToken) -> Self {
+        Self { stop, stuck: Arc::default() }
+    }
+
+    /// Tells the work to end.
+    #[must_use]
+    pub fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// The work says whether it gets on. While it does not for long, another process may read the log too.
+    pub fn set_stuck(&self, stuck: bool) {
+        self.stuck.store(stuck, Ordering::Relaxed);
+    }
+
+    /// Whether the work said that it does not get on.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs `work` on this process's share of the logs until `shutdown`. Each is told by its [`Reading`] to end; it ends by itself
+/// only with an error.
 ///
 /// # Errors
 /// The first error of the work; the broker's.
 pub async fn run_share<F, E>(
     broker: Broker,
     settings: ShareSettings,
-    work: impl Fn(LogName, CancellationToken) -> F,
+    work: impl Fn(LogName, Reading) -> F,
     shutdown: CancellationToken,
 ) -> Result<(), ShareError<E>>
 where
@@ -58,25 +93,28 @@ where
     E: std::error::Error + Send + 'static,
 {
     let logs: Vec<LogName> = broker.logs_of(settings.kind).collect();
-    let mut members = Members::join(broker, settings.worker, settings.work, settings.settle).await?;
-    let mut running: HashMap<LogName, CancellationToken> = HashMap::new();
+    let ShareSettings { worker, work: name, kind, settle } = settings;
+    let mut members = Members::join(broker, worker, name, kind, settle).await?;
+    let mut running: HashMap<LogName, Reading> = HashMap::new();
     let mut tasks: JoinSet<(LogName, Result<(), E>)> = JoinSet::new();
     let mut ticker = tokio::time::interval(LOOK_EVERY);
     loop {
-        if members.is_due() {
-            members.beat(false, Vec::new()).await;
-        }
+        members.look(word(&running, false).holds);
         for log in &logs {
-            match (members.is_mine(*log), running.get(log)) {
-                (true, None) => {
-                    let stop = CancellationToken::new();
-                    running.insert(*log, stop.clone());
-                    let (log, work) = (*log, work(*log, stop));
+            match running.get(log) {
+                None if members.may_begin(*log) => {
+                    let reading = Reading::new(CancellationToken::new());
+                    running.insert(*log, reading.clone());
+                    let (log, work) = (*log, work(*log, reading));
                     tasks.spawn(async move { (log, work.await) });
                 }
-                (false, Some(stop)) => stop.cancel(),
+                Some(reading) if !members.may_go_on(*log) => reading.stop.cancel(),
                 _ => {}
             }
+        }
+        let word = word(&running, false);
+        if members.is_due(&word) {
+            members.beat(word, Vec::new()).await;
         }
         tokio::select! {
             () = shutdown.cancelled() => break,
@@ -89,11 +127,23 @@ where
             }
         }
     }
-    running.values().for_each(CancellationToken::cancel);
+    running.values().for_each(|reading| reading.stop.cancel());
     let mut failed = None;
-    while let Some(ended) = tasks.join_next().await {
-        failed = failed.or(ended?.1.err());
+    while !tasks.is_empty() {
+        members.beat(word(&running, true), Vec::new()).await;
+        let ended = tokio::time::timeout(HEARTBEAT_EVERY, tasks.join_next()).await.ok().flatten();
+        for ended in ended.into_iter().chain(std::iter::from_fn(|| tasks.try_join_next())) {
+            let (log, result) = ended?;
+            running.remove(&log);
+            failed = failed.or(result.err());
+        }
     }
-    members.beat(true, Vec::new()).await;
+    members.bye().await;
     failed.map_or(Ok(()), |error| Err(ShareError::Work(error)))
+}
+
+/// What a process says of itself: it holds what it reads and gets on with.
+fn word(running: &HashMap<LogName, Reading>, leaving: bool) -> Word {
+    let holds = running.iter().filter(|(_, reading)| !reading.is_stuck());
+    Word { holds: holds.map(|(log, _)| *log).collect(), leaving }
 }

@@ -1,7 +1,7 @@
 //! Which partitions a process owns: its share among the workers heard from lately. Ownership is a hint; the log decides whose
 //! records count.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::domain::Domain;
-use super::members::{Members, WORKER_SILENCE};
+use super::members::{HEARTBEAT_EVERY, Members};
 use super::metrics::OwnerMetrics;
 use super::owner::{Limits, Lost};
 use super::partition::{Host, Ownership, PartitionError, PartitionStatus, run_partition};
+use super::ranks::{PASS_AFTER, Word};
 use crate::broker::{Broker, LogKind, LogName};
 use crate::payload::OwnedWire;
 use crate::transport::TransportError;
@@ -23,6 +24,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// Waits between two claims of a log that keep failing.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
+/// Wait after a foreign claim: as long as it takes to hear of who wrote it.
+const SUPERSEDED_WAIT: Duration = Duration::from_millis(500);
+/// How long a log that was lost, or could not be opened, is left to another one who holds it.
+const LEAVE_FOR: Duration = Duration::from_secs(30);
 
 /// How a worker takes part.
 #[derive(Clone)]
@@ -62,6 +67,8 @@ struct Running {
 struct Backoff {
     delay: Duration,
     not_before: Option<Instant>,
+    /// Until then it is left to another one who holds it.
+    leave_until: Option<Instant>,
 }
 
 struct Worker {
@@ -70,6 +77,7 @@ struct Worker {
     members: Members,
     running: HashMap<LogName, Running>,
     backoff: HashMap<LogName, Backoff>,
+    /// The generations that were said last.
     said: Vec<(LogName, u64)>,
 }
 
@@ -92,12 +100,13 @@ where
     F: Fn(LogName) -> H + Send + Sync,
 {
     let name = settings.worker.clone();
-    let members = Members::join(broker.clone(), name, settings.kind.as_str(), settings.settle).await?;
+    let members = Members::join(broker.clone(), name, settings.kind.as_str(), settings.kind, settings.settle).await?;
     let (running, backoff) = (HashMap::new(), HashMap::new());
     let mut worker = Worker { settings, broker, members, running, backoff, said: Vec::new() };
     let mut tasks: JoinSet<Ended> = JoinSet::new();
     let mut ticker = tokio::time::interval(LOOK_EVERY);
     loop {
+        worker.give_way();
         for log in worker.to_start() {
             let stop = CancellationToken::new();
             let status = Arc::new(Mutex::new(PartitionStatus::default()));
@@ -128,22 +137,37 @@ impl Worker {
     fn to_start(&self) -> Vec<LogName> {
         self.broker
             .logs_of(self.settings.kind)
-            .filter(|log| !self.running.contains_key(log) && self.members.is_mine(*log) && self.may_try(*log))
+            .filter(|log| !self.running.contains_key(log) && self.members.may_begin(*log) && self.may_try(*log))
             .collect()
     }
 
-    fn may_try(&self, log: LogName) -> bool {
-        let waiting = self.backoff.get(&log).and_then(|backoff| backoff.not_before);
-        waiting.is_none_or(|not_before| Instant::now() >= not_before)
+    /// Logs that are not claimed yet are left to whoever has them by now, or may have.
+    fn give_way(&mut self) {
+        let holds = self.running.iter().filter(|(_, running)| running.status.lock().opened);
+        self.members.look(holds.map(|(log, _)| *log).collect());
+        for (log, running) in &self.running {
+            if !running.status.lock().opened && !self.members.may_begin(*log) {
+                running.stop.cancel();
+            }
+        }
     }
 
-    /// Whoever was superseded does not claim again while it hears its successor.
+    fn may_try(&self, log: LogName) -> bool {
+        let Some(backoff) = self.backoff.get(&log) else { return true };
+        let (now, held) = (Instant::now(), self.members.is_held_by_another(log));
+        let waits = |until: Option<Instant>| until.is_some_and(|until| now < until);
+        !waits(backoff.not_before) && !(held && waits(backoff.leave_until))
+    }
+
+    /// Whoever was superseded, or cannot open a log, does not claim it soon while it hears who has it. One who would only
+    /// stand in for another tries less often than that one.
     fn back_off(&mut self, log: LogName, superseded: bool) {
-        let heard = self.members.is_owned_by_another(log);
+        let (now, first) = (Instant::now(), self.members.is_first(log));
         let backoff = self.backoff.entry(log).or_default();
-        backoff.delay =
-            if superseded && heard { WORKER_SILENCE } else { (backoff.delay * 2).clamp(RETRY_FIRST, RETRY_MAX) };
-        backoff.not_before = Some(Instant::now() + backoff.delay);
+        let least = if superseded { SUPERSEDED_WAIT } else { RETRY_FIRST };
+        backoff.delay = if first { (backoff.delay * 2).clamp(least, RETRY_MAX) } else { PASS_AFTER };
+        backoff.not_before = Some(now + backoff.delay);
+        backoff.leave_until = Some(now + LEAVE_FOR);
     }
 
     fn ended(&mut self, (log, result): Ended) -> Result<(), WorkerError> {
@@ -158,9 +182,16 @@ impl Worker {
     }
 
     async fn look(&mut self) {
-        if self.members.is_due() || self.owned() != self.said {
-            self.beat(false).await;
+        let word = self.word(false);
+        if self.members.is_due(&word) || self.owned() != self.said {
+            self.beat(word).await;
         }
+    }
+
+    /// What it says of itself.
+    fn word(&self, leaving: bool) -> Word {
+        let opened = self.running.iter().filter(|(_, running)| running.status.lock().opened);
+        Word { holds: opened.map(|(log, _)| *log).collect::<HashSet<_>>(), leaving }
     }
 
     fn owned(&self) -> Vec<(LogName, u64)> {
@@ -170,7 +201,7 @@ impl Worker {
         owned
     }
 
-    async fn beat(&mut self, bye: bool) {
+    async fn beat(&mut self, word: Word) {
         self.said = self.owned();
         let owned: Vec<OwnedWire> =
             self.running.iter().filter_map(|(log, running)| owned_wire(*log, &running.status.lock())).collect();
@@ -179,21 +210,28 @@ impl Worker {
                 self.backoff.remove(&log);
             }
         }
-        self.members.beat(bye, owned).await;
+        self.members.beat(word, owned).await;
     }
 
+    /// Gives up all logs, and says of each that it is free as soon as it is.
     async fn hand_over(mut self, tasks: &mut JoinSet<Ended>) -> Result<(), WorkerError> {
         for running in self.running.values() {
             running.stop.cancel();
         }
-        while let Some(ended) = tasks.join_next().await {
-            let (log, result) = ended?;
-            self.running.remove(&log);
-            if let Err(error) = result {
-                tracing::warn!(%log, error = &error as &dyn std::error::Error, "a partition was lost while handing over");
+        while !tasks.is_empty() {
+            let word = self.word(true);
+            self.beat(word).await;
+            let ended = tokio::time::timeout(HEARTBEAT_EVERY, tasks.join_next()).await.ok().flatten();
+            for ended in ended.into_iter().chain(std::iter::from_fn(|| tasks.try_join_next())) {
+                let (log, result) = ended?;
+                self.running.remove(&log);
+                if let Err(error) = result {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(%log, error, "a partition was lost while handing over");
+                }
             }
         }
-        self.beat(true).await;
+        self.members.bye().await;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ mod view;
 
 pub(crate) use command::AllocationCommandWire;
 pub(crate) use outcome::AllocationOutcomeWire;
-pub(crate) use state::AllocationStateWire;
+pub(crate) use state::{AllocationCheckpointWire, AllocationStateWire};
 pub(crate) use view::AllocationViewWire;
 
 use kefu_model::allocation::{AgentStatus, ReadPosition, SessionFact, Waiting};

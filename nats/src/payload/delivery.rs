@@ -134,6 +134,12 @@ pub(crate) struct HeartbeatWire {
     pub(crate) kinds: Vec<String>,
     pub(crate) bye: bool,
     pub(crate) owned: Vec<OwnedWire>,
+    /// The logs that it works on and gets on with, as an owner or as a reader.
+    #[serde(default)]
+    pub(crate) holds: Vec<String>,
+    /// It takes no more logs.
+    #[serde(default)]
+    pub(crate) leaving: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use kefu_model::ids::{At, TenantId};
 use proptest::prelude::*;
 
 use super::*;
-use crate::codec;
+use crate::codec::{self, AllocationCheckpoint};
 use crate::notice::Notice;
 use crate::view::{AllocationView, Snapshot};
 
@@ -101,8 +101,12 @@ proptest! {
 
     #[test]
     fn states_of_allocation_are_read_back(state in allocation_state()) {
-        let bytes = codec::encode_allocation_states([&state]);
-        prop_assert_eq!(codec::decode_allocation_states(&bytes).unwrap(), std::slice::from_ref(&state));
+        let observed = state.read.clone();
+        let bytes = codec::encode_allocation_checkpoint([&state], &observed);
+        let checkpoint = AllocationCheckpoint { states: vec![state.clone()], observed };
+        prop_assert_eq!(codec::decode_allocation_checkpoint(&bytes).unwrap(), checkpoint);
+        let alone = encode(&vec![AllocationStateWire::from(&state), AllocationStateWire::from(&state)]);
+        prop_assert_eq!(codec::decode_allocation_states(&alone).unwrap(), [state.clone(), state.clone()]);
         let view = AllocationView::from(&state);
         let bytes = encode(&AllocationViewWire::from(&view));
         prop_assert_eq!(AllocationView::try_from(decode::<AllocationViewWire>(&bytes).unwrap()).unwrap(), view);

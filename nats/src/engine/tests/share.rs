@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, BrokerSettings, LogKind, LogName};
 use crate::embedded::{Embedded, EmbeddedConfig};
-use crate::engine::{ShareError, ShareSettings, run_share};
+use crate::engine::{Reading, ShareError, ShareSettings, run_share};
 use crate::testing::TempDir;
 
 const PARTITIONS: u16 = 16;
@@ -28,16 +29,30 @@ async fn broker(dir: &TempDir) -> Broker {
 }
 
 fn join(broker: &Broker, name: &'static str, work: &'static str, board: &Board) -> (CancellationToken, JoinHandle<()>) {
+    join_with(broker, name, work, board, Arc::default())
+}
+
+/// One whose work does not get on while that is so.
+fn join_with(
+    broker: &Broker,
+    name: &'static str,
+    work: &'static str,
+    board: &Board,
+    away: Arc<AtomicBool>,
+) -> (CancellationToken, JoinHandle<()>) {
     let settle = Duration::from_millis(700);
     let settings = ShareSettings { worker: name.to_owned(), work, kind: LogKind::Chat, settle };
     let (board, broker, stop) = (board.clone(), broker.clone(), CancellationToken::new());
     let shutdown = stop.clone();
     let task = tokio::spawn(async move {
-        let work = |log, stop: CancellationToken| {
-            let board = board.clone();
+        let work = |log, reading: Reading| {
+            let (board, away) = (board.clone(), away.clone());
             async move {
                 board.lock().entry(log).or_default().push(name);
-                stop.cancelled().await;
+                while !reading.stop().is_cancelled() {
+                    reading.set_stuck(away.load(Ordering::Relaxed));
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
                 board.lock().entry(log).or_default().retain(|other| *other != name);
                 Ok::<(), Infallible>(())
             }
@@ -78,6 +93,31 @@ async fn each_log_is_read_by_one_and_whoever_leaves_is_replaced() {
     stop_b.cancel();
     task_b.await.unwrap();
     assert_eq!(count(&board.lock(), "b"), 0);
+}
+
+#[tokio::test]
+async fn who_does_not_get_on_is_stood_in_for_until_it_does() {
+    let dir = TempDir::new();
+    let (broker, board) = (broker(&dir).await, Board::default());
+    let all = usize::from(PARTITIONS);
+    let away = Arc::new(AtomicBool::new(false));
+    let (stop_a, task_a) = join_with(&broker, "a", "archive", &board, away.clone());
+    let (stop_b, task_b) = join(&broker, "b", "archive", &board);
+    until("two share them", &board, |board| count(board, "a") > 0 && count(board, "a") + count(board, "b") == all)
+        .await;
+    away.store(true, Ordering::Relaxed);
+    let reads =
+        |board: &BTreeMap<LogName, Vec<&str>>, name| board.values().filter(|names| names.contains(&name)).count();
+    until("one reads all", &board, |board| reads(board, "b") == all).await;
+    away.store(false, Ordering::Relaxed);
+    until("two share them again", &board, |board| {
+        count(board, "a") > 0 && count(board, "a") + count(board, "b") == all
+    })
+    .await;
+    for (stop, task) in [(stop_a, task_a), (stop_b, task_b)] {
+        stop.cancel();
+        task.await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -138,7 +138,14 @@ impl FakeOwner {
             archived: 0,
             numbers: self.deliveries.numbers(),
         };
-        let beat = HeartbeatWire { worker: "w".to_owned(), kinds: Vec::new(), bye: false, owned: vec![owned] };
+        let beat = HeartbeatWire {
+            worker: "w".to_owned(),
+            kinds: Vec::new(),
+            bye: false,
+            owned: vec![owned],
+            holds: Vec::new(),
+            leaving: false,
+        };
         self.broker.transport().publish(subject::HEARTBEAT, payload::encode(&beat)).await.unwrap();
     }
 }

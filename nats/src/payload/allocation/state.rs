@@ -1,6 +1,8 @@
 //! Allocation's state as its checkpoint keeps it.
 
-use kefu_model::allocation::{Allocation, Held, Stage};
+use std::collections::BTreeMap;
+
+use kefu_model::allocation::{Allocation, Held, ReadPosition, Stage};
 use kefu_model::ids::Partition;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,14 @@ use super::super::command::queue_reason;
 use super::super::ids::{ConversationWire, at, tenant, user_id};
 use super::outcome::AgentWire;
 use super::{ReadWire, WaitingWire, conversation, read};
+use crate::codec::AllocationCheckpoint;
+
+/// The states of a partition's tenants, and how far conversations' logs were read for all of them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AllocationCheckpointWire {
+    states: Vec<AllocationStateWire>,
+    observed: Vec<(u16, ReadWire)>,
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct AllocationStateWire {
@@ -30,6 +40,26 @@ enum StageWire {
     Active,
     #[serde(rename = "q")]
     Releasing(u64, String),
+}
+
+impl AllocationCheckpointWire {
+    pub(crate) fn new<'a>(
+        states: impl IntoIterator<Item = &'a Allocation>,
+        observed: &BTreeMap<Partition, ReadPosition>,
+    ) -> Self {
+        let states = states.into_iter().map(AllocationStateWire::from).collect();
+        let observed = observed.iter().map(|(partition, read)| (partition.0, (read.epoch, read.position)));
+        Self { states, observed: observed.collect() }
+    }
+}
+
+impl TryFrom<AllocationCheckpointWire> for AllocationCheckpoint {
+    type Error = PayloadError;
+    fn try_from(wire: AllocationCheckpointWire) -> Result<Self, PayloadError> {
+        let states = wire.states.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
+        let observed = wire.observed.into_iter().map(|(partition, position)| (Partition(partition), read(position)));
+        Ok(Self { states, observed: observed.collect() })
+    }
 }
 
 impl From<&Stage> for StageWire {

@@ -1,0 +1,186 @@
+//! Whose logs they are, by what one member knows of the others. Without I/O and without a clock.
+//!
+//! Each log has an order of members, the same for all: rendezvous hashing. The first of those heard from takes it. One who
+//! cannot (its store is away, say) is passed over: every [`PASS_AFTER`] that nobody holds a log, one more of its order may
+//! take it. Who took another's place keeps the log until one before it in the order holds it too.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use kefu_model::ids::stable_hash;
+
+use crate::broker::LogName;
+
+/// A member not heard of for this long is taken for gone.
+pub(super) const SILENCE: Duration = Duration::from_secs(2);
+/// How long a log is held by nobody until the next of its order may take it too.
+pub(super) const PASS_AFTER: Duration = Duration::from_secs(4);
+
+/// What a member says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Word {
+    /// The logs that it works on and gets on with.
+    pub(super) holds: HashSet<LogName>,
+    /// It takes no more, and gives up what it holds as it is done with it.
+    pub(super) leaving: bool,
+}
+
+#[derive(Debug)]
+struct Peer {
+    heard_at: Instant,
+    word: Word,
+    weights: HashMap<LogName, u64>,
+}
+
+/// What a member knows.
+#[derive(Debug)]
+pub(super) struct Ranks {
+    name: String,
+    settle: Duration,
+    weights: HashMap<LogName, u64>,
+    peers: HashMap<String, Peer>,
+    holds: HashSet<LogName>,
+    unheld_since: HashMap<LogName, Instant>,
+    settled_at: Instant,
+    heard_itself_at: Instant,
+}
+
+impl Ranks {
+    /// One that knows of nobody; it listens for `settle` before anything is its own.
+    pub(super) fn new(name: String, settle: Duration, logs: impl Iterator<Item = LogName>, now: Instant) -> Self {
+        let weights = logs.map(|log| (log, weight(&name, log))).collect();
+        Self {
+            name,
+            settle,
+            weights,
+            peers: HashMap::new(),
+            holds: HashSet::new(),
+            unheld_since: HashMap::new(),
+            settled_at: now + settle,
+            heard_itself_at: now,
+        }
+    }
+
+    /// It heard its own word: others hear it too, and it hears them.
+    pub(super) fn heard_itself(&mut self, now: Instant) {
+        self.heard_itself_at = now;
+    }
+
+    /// Another one said this.
+    pub(super) fn heard(&mut self, name: String, word: Word, now: Instant) {
+        let weights = &self.weights;
+        let new = || Peer {
+            heard_at: now,
+            word: Word::default(),
+            weights: weights.keys().map(|log| (*log, weight(&name, *log))).collect(),
+        };
+        let peer = self.peers.entry(name.clone()).or_insert_with(new);
+        (peer.heard_at, peer.word) = (now, word);
+        self.peers.retain(|_, peer| now.duration_since(peer.heard_at) < SILENCE * 10);
+        self.look(now);
+    }
+
+    /// Another one has gone.
+    pub(super) fn gone(&mut self, name: &str, now: Instant) {
+        self.peers.remove(name);
+        self.look(now);
+    }
+
+    /// It may not have heard everything: who seems to be gone may be there. It listens again before it takes anything.
+    pub(super) fn missed(&mut self, now: Instant) {
+        self.settled_at = now + self.settle;
+        self.unheld_since.clear();
+    }
+
+    /// It holds these.
+    pub(super) fn hold(&mut self, logs: HashSet<LogName>, now: Instant) {
+        self.holds = logs;
+        self.look(now);
+    }
+
+    /// Time passes. To be called before anything is asked.
+    pub(super) fn look(&mut self, now: Instant) {
+        if now.duration_since(self.heard_itself_at) >= SILENCE {
+            self.missed(now);
+        }
+        if now < self.settled_at {
+            return;
+        }
+        for log in self.weights.keys() {
+            let held = self.holds.contains(log) || holders(&self.peers, *log, now).next().is_some();
+            if held {
+                self.unheld_since.remove(log);
+            } else {
+                self.unheld_since.entry(*log).or_insert(now);
+            }
+        }
+    }
+
+    /// Whether it may begin with this log.
+    pub(super) fn may_begin(&self, log: LogName, now: Instant) -> bool {
+        now >= self.settled_at && self.is_entitled(log, now)
+    }
+
+    /// Whether it is the first of the log's order who is there.
+    pub(super) fn is_first(&self, log: LogName, now: Instant) -> bool {
+        self.before(log, now) == 0
+    }
+
+    /// Whether another one said lately that it holds it.
+    pub(super) fn is_held_by_another(&self, log: LogName, now: Instant) -> bool {
+        holders(&self.peers, log, now).next().is_some()
+    }
+
+    /// Whether this log is its own: nobody else holds it who is before it in the order or about to leave, and it is the first,
+    /// or has it already, or those before it have been passed over.
+    pub(super) fn is_entitled(&self, log: LogName, now: Instant) -> bool {
+        let (mut held, mine) = (false, self.weight_of(log));
+        for (name, peer) in holders(&self.peers, log, now) {
+            if peer.word.leaving || (peer.weight_of(log), name) > (mine, &self.name) {
+                return false;
+            }
+            held = true;
+        }
+        let before = self.before(log, now);
+        before == 0 || self.holds.contains(&log) || (!held && before <= self.passes(log, now))
+    }
+
+    /// How many of those who are there come before it in the order.
+    fn before(&self, log: LogName, now: Instant) -> u128 {
+        let mine = (self.weight_of(log), self.name.as_str());
+        let there = self.peers.iter().filter(|(_, peer)| peer.is_heard(now) && !peer.word.leaving);
+        there.map(|(name, peer)| u128::from((peer.weight_of(log), name.as_str()) > mine)).sum()
+    }
+
+    fn passes(&self, log: LogName, now: Instant) -> u128 {
+        let unheld = self.unheld_since.get(&log).map(|since| now.duration_since(*since));
+        unheld.map_or(0, |unheld| unheld.as_millis() / PASS_AFTER.as_millis())
+    }
+
+    fn weight_of(&self, log: LogName) -> u64 {
+        self.weights.get(&log).copied().unwrap_or_default()
+    }
+}
+
+impl Peer {
+    fn is_heard(&self, now: Instant) -> bool {
+        now.duration_since(self.heard_at) < SILENCE
+    }
+
+    fn weight_of(&self, log: LogName) -> u64 {
+        self.weights.get(&log).copied().unwrap_or_default()
+    }
+}
+
+fn holders(peers: &HashMap<String, Peer>, log: LogName, now: Instant) -> impl Iterator<Item = (&String, &Peer)> {
+    peers.iter().filter(move |(_, peer)| peer.is_heard(now) && peer.word.holds.contains(&log))
+}
+
+/// Rendezvous: the member with the highest weight is first. All members have to agree, of whatever release: where each says
+/// that a log is the other's, nobody takes it.
+fn weight(member: &str, log: LogName) -> u64 {
+    stable_hash(&[b"member", member.as_bytes(), log.to_string().as_bytes()])
+}
+
+#[cfg(test)]
+mod tests;
