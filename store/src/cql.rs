@@ -28,6 +28,7 @@ mod report;
 mod schema;
 mod session_lists;
 mod sessions;
+mod statements;
 mod users;
 mod values;
 
@@ -36,8 +37,13 @@ use async_trait::async_trait;
 use crate::Store;
 use crate::error::StoreError;
 use client::Client;
+use statements::statements;
 
 pub use config::{CqlConfig, Credentials, Replication};
+
+statements! {
+    VERSION = "SELECT version FROM schema_versions WHERE part = 0 ORDER BY version DESC LIMIT 1";
+}
 
 /// The store in a ScyllaDB or Cassandra cluster.
 #[derive(Debug)]
@@ -55,7 +61,7 @@ impl CqlStore {
     pub async fn open(config: CqlConfig) -> Result<Self, StoreError> {
         let session = connect::connect(&config).await?;
         schema::migrate(&session, &config).await?;
-        Ok(Self { client: Client::new(session, &config) })
+        Ok(Self { client: Client::open(session, &config).await? })
     }
 }
 
@@ -63,8 +69,7 @@ impl CqlStore {
 impl Store for CqlStore {
     async fn ping(&self) -> Result<(), StoreError> {
         let _call = self.client.enter().await?;
-        let newest = "SELECT version FROM schema_versions WHERE part = 0 ORDER BY version DESC LIMIT 1";
-        self.client.first::<(i32,)>(newest, ()).await?;
+        self.client.first::<(i32,)>(VERSION, ()).await?;
         Ok(())
     }
 

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use parking_lot::RwLock;
 use scylla::client::session::Session;
 use scylla::deserialize::row::DeserializeRow;
 use scylla::response::query_result::QueryResult;
@@ -20,11 +19,15 @@ use uuid::Uuid;
 use super::CqlConfig;
 use super::batches::Lane;
 use super::errors::unreadable;
+use super::statements;
 use crate::error::StoreError;
 
 /// Conditional writes of one row, and the reads that settle them, get in each other's way. Whoever ran out of time tries
 /// again, so often, after about so long.
 const CONTENDED_MS: [u64; 3] = [50, 150, 400];
+
+/// Statements that are prepared side by side when the store is opened.
+const PREPARED_ABREAST: usize = 16;
 
 /// A row that borrows nothing from the answer.
 pub(super) trait OwnedRow: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata> {}
@@ -36,7 +39,7 @@ impl<T: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata>> OwnedRow for T
 pub(super) struct Client {
     session: Session,
     /// By the text of the statement: all of them are constants of this crate.
-    prepared: RwLock<HashMap<&'static str, PreparedStatement>>,
+    prepared: HashMap<&'static str, PreparedStatement>,
     reads: Places,
     writes: Places,
     /// Held for reading by every call while it is under way.
@@ -66,15 +69,18 @@ impl Places {
 }
 
 impl Client {
-    pub(super) fn new(session: Session, config: &CqlConfig) -> Self {
-        Self {
+    /// Prepares all statements.
+    pub(super) async fn open(session: Session, config: &CqlConfig) -> Result<Self, StoreError> {
+        let preparing = futures::stream::iter(statements::all()).map(|cql| prepare(&session, cql));
+        let prepared = preparing.buffer_unordered(PREPARED_ABREAST).try_collect().await?;
+        Ok(Self {
             session,
-            prepared: RwLock::default(),
+            prepared,
             reads: Places::new(config.reads_in_flight, config.request_timeout),
             writes: Places::new(config.writes_in_flight, config.request_timeout),
             calls: tokio::sync::RwLock::default(),
             closed: AtomicBool::new(false),
-        }
+        })
     }
 
     /// Begins a call of the store; it is under way until the answer is dropped.
@@ -95,7 +101,7 @@ impl Client {
         cql: &'static str,
         values: impl SerializeRow,
     ) -> Result<Vec<R>, StoreError> {
-        let statement = self.statement(cql).await?;
+        let statement = self.statement(cql)?;
         let _place = self.reads.take().await?;
         rows_of(self.session.execute_unpaged(&statement, values).await?)
     }
@@ -115,7 +121,7 @@ impl Client {
         cql: &'static str,
         values: impl SerializeRow,
     ) -> Result<Option<R>, StoreError> {
-        let mut statement = self.statement(cql).await?;
+        let mut statement = self.statement(cql)?;
         statement.set_consistency(Consistency::LocalSerial);
         for wait_ms in CONTENDED_MS {
             match self.read_first(&statement, &values).await {
@@ -137,7 +143,7 @@ impl Client {
 
     /// Writes a row.
     pub(super) async fn write(&self, cql: &'static str, values: impl SerializeRow) -> Result<(), StoreError> {
-        let statement = self.statement(cql).await?;
+        let statement = self.statement(cql)?;
         let _place = self.writes.take().await?;
         self.session.execute_unpaged(&statement, values).await?;
         Ok(())
@@ -145,7 +151,7 @@ impl Client {
 
     /// Writes a row on a condition and says whether it held. The driver does not repeat it.
     pub(super) async fn write_if(&self, cql: &'static str, values: impl SerializeRow) -> Result<bool, StoreError> {
-        let mut statement = self.statement(cql).await?;
+        let mut statement = self.statement(cql)?;
         statement.set_is_idempotent(false);
         let _place = self.writes.take().await?;
         was_applied(self.session.execute_unpaged(&statement, values).await?)
@@ -172,7 +178,7 @@ impl Client {
         if lanes.is_empty() {
             return Ok(());
         }
-        let statement = &self.statement(cql).await?;
+        let statement = &self.statement(cql)?;
         let lanes = futures::stream::iter(lanes).map(|lane| self.write_lane(statement, lane));
         lanes.buffer_unordered(self.writes.limit).try_collect().await
     }
@@ -196,15 +202,16 @@ impl Client {
         Ok(())
     }
 
-    async fn statement(&self, cql: &'static str) -> Result<PreparedStatement, StoreError> {
-        if let Some(statement) = self.prepared.read().get(cql) {
-            return Ok(statement.clone());
-        }
-        let mut statement = self.session.prepare(cql).await?;
-        statement.set_is_idempotent(true);
-        self.prepared.write().insert(cql, statement.clone());
-        Ok(statement)
+    fn statement(&self, cql: &'static str) -> Result<PreparedStatement, StoreError> {
+        let missing = || StoreError::Backend(format!("a statement was not prepared: {cql}"));
+        self.prepared.get(cql).cloned().ok_or_else(missing)
     }
+}
+
+async fn prepare(session: &Session, cql: &'static str) -> Result<(&'static str, PreparedStatement), StoreError> {
+    let mut statement = session.prepare(cql).await?;
+    statement.set_is_idempotent(true);
+    Ok((cql, statement))
 }
 
 /// A time between this and twice this, so that those who lost do not meet again.

@@ -11,12 +11,23 @@ use scylla::{DeserializeRow, SerializeRow};
 use super::buckets::day;
 use super::client::Client;
 use super::list_buckets::{self, List};
+use super::statements::statements;
 use super::values::{at, int, limit, read_at, read_name, read_user_id, write_time};
 use crate::directory::{Customer, CustomerPage, CustomerQuery};
 use crate::error::StoreError;
 use crate::limits::COUNT_ROWS;
 use crate::log::CustomerRow;
 use crate::paging::{cut, page};
+
+statements! {
+    KNOWN = "SELECT last_seen_at, WRITETIME(last_seen_at) FROM customers WHERE tenant = ? AND id = ?";
+    LIST = "INSERT INTO customer_lists (tenant, day, id, last_seen_at) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
+    UNLIST = "DELETE FROM customer_lists USING TIMESTAMP ? WHERE tenant = ? AND day = ? AND id = ?";
+    INSERT = "INSERT INTO customers (tenant, id, name, created_at, last_seen_at)
+        VALUES (:tenant, :id, :name, :created_at, :last_seen_at) USING TIMESTAMP :stamp";
+    BY_ID = "SELECT name, created_at, last_seen_at FROM customers WHERE tenant = ? AND id = ?";
+    OF_DAY = "SELECT id, last_seen_at FROM customer_lists WHERE tenant = ? AND day = ? AND id > ? LIMIT ?";
+}
 
 /// Rows of one read.
 const CHUNK: usize = 5_000;
@@ -30,8 +41,7 @@ pub(super) async fn write(client: &Client, rows: &[CustomerRow]) -> Result<(), S
 }
 
 async fn write_one(client: &Client, row: &CustomerRow) -> Result<(), StoreError> {
-    let cql = "SELECT last_seen_at, WRITETIME(last_seen_at) FROM customers WHERE tenant = ? AND id = ?";
-    let known = client.first::<(Option<i64>, Option<i64>)>(cql, (row.tenant.as_str(), row.id.as_str())).await?;
+    let known = client.first::<(Option<i64>, Option<i64>)>(KNOWN, (row.tenant.as_str(), row.id.as_str())).await?;
     // An older row moves nobody.
     if known.and_then(|(_, written)| written).is_none_or(|written| written <= write_time(row.stamp)) {
         let seen_before = known.map(|(seen, _)| read_at(seen.unwrap_or(0))).transpose()?;
@@ -46,11 +56,9 @@ async fn place(client: &Client, row: &CustomerRow, seen_before: Option<At>) -> R
     let seen = row.last_seen_at.or(seen_before).unwrap_or_default();
     let (tenant, written, today) = (row.tenant.as_str(), write_time(row.stamp), day(seen.0));
     list_buckets::note(client, &row.tenant, List::Customers, today, row.stamp).await?;
-    let cql = "INSERT INTO customer_lists (tenant, day, id, last_seen_at) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
-    client.write(cql, (tenant, int(today), row.id.as_str(), at(seen), written)).await?;
+    client.write(LIST, (tenant, int(today), row.id.as_str(), at(seen), written)).await?;
     let Some(earlier) = seen_before.map(|seen| day(seen.0)).filter(|earlier| *earlier != today) else { return Ok(()) };
-    let cql = "DELETE FROM customer_lists USING TIMESTAMP ? WHERE tenant = ? AND day = ? AND id = ?";
-    client.write(cql, (written, tenant, int(earlier), row.id.as_str())).await
+    client.write(UNLIST, (written, tenant, int(earlier), row.id.as_str())).await
 }
 
 #[derive(SerializeRow)]
@@ -64,8 +72,6 @@ struct Values<'a> {
 }
 
 async fn insert(client: &Client, row: &CustomerRow) -> Result<(), StoreError> {
-    let cql = "INSERT INTO customers (tenant, id, name, created_at, last_seen_at)
-               VALUES (:tenant, :id, :name, :created_at, :last_seen_at) USING TIMESTAMP :stamp";
     let values = Values {
         tenant: row.tenant.as_str(),
         id: row.id.as_str(),
@@ -74,7 +80,7 @@ async fn insert(client: &Client, row: &CustomerRow) -> Result<(), StoreError> {
         last_seen_at: MaybeUnset::from_option(row.last_seen_at.map(at)),
         stamp: write_time(row.stamp),
     };
-    client.write(cql, values).await
+    client.write(INSERT, values).await
 }
 
 #[derive(DeserializeRow)]
@@ -94,8 +100,7 @@ pub(super) async fn by_ids(
 }
 
 async fn by_id(client: &Client, tenant: &TenantId, id: &UserId) -> Result<Option<Customer>, StoreError> {
-    let cql = "SELECT name, created_at, last_seen_at FROM customers WHERE tenant = ? AND id = ?";
-    let Some(row) = client.first::<Row>(cql, (tenant.as_str(), id.as_str())).await? else { return Ok(None) };
+    let Some(row) = client.first::<Row>(BY_ID, (tenant.as_str(), id.as_str())).await? else { return Ok(None) };
     Ok(Some(Customer {
         tenant: tenant.clone(),
         id: id.clone(),
@@ -143,11 +148,10 @@ pub(super) async fn list(
 
 /// Who wrote last on that day, in no order.
 async fn of_day(client: &Client, tenant: &TenantId, day: u64) -> Result<Vec<(At, UserId)>, StoreError> {
-    let cql = "SELECT id, last_seen_at FROM customer_lists WHERE tenant = ? AND day = ? AND id > ? LIMIT ?";
     let (mut customers, mut after) = (Vec::new(), String::new());
     loop {
         let values = (tenant.as_str(), int(day), after.as_str(), limit(CHUNK));
-        let rows: Vec<(String, i64)> = client.rows(cql, values).await?;
+        let rows: Vec<(String, i64)> = client.rows(OF_DAY, values).await?;
         let is_last = rows.len() < CHUNK;
         for (id, seen) in rows {
             customers.push((read_at(seen)?, read_user_id(&id)?));

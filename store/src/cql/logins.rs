@@ -13,11 +13,29 @@ use scylla::{DeserializeRow, SerializeRow};
 
 use super::client::Client;
 use super::expiry::{now, ttl_seconds};
+use super::statements::statements;
 use super::values::{at, int, kind, limit, read_at, read_tenant, read_u8, read_u64};
 use crate::directory::{LoginSession, TokenHash};
 use crate::error::StoreError;
 use crate::limits::LOGINS_PER_USER;
 use crate::rows::user_from_text;
+
+statements! {
+    OF_USER = "SELECT token_hash FROM logins_by_user WHERE tenant = ? AND user_kind = ? AND user_id = ? LIMIT ?";
+    LIST = "INSERT INTO logins_by_user (tenant, user_kind, user_id, created_at, token_hash) VALUES (?, ?, ?, ?, ?)
+        USING TTL ? AND TIMESTAMP ?";
+    INSERT = "INSERT INTO login_sessions
+            (token_hash, tenant, user_kind, user_id, created_at, expires_at, last_seen_at, remember, device)
+        VALUES
+            (:token_hash, :tenant, :user_kind, :user_id, :created_at, :expires_at, :last_seen_at, :remember, :device)
+        USING TTL :ttl AND TIMESTAMP :written";
+    DELETE = "DELETE FROM login_sessions USING TIMESTAMP ? WHERE token_hash = ?";
+    UNLIST = "DELETE FROM logins_by_user USING TIMESTAMP ?
+        WHERE tenant = ? AND user_kind = ? AND user_id = ? AND created_at = ? AND token_hash = ?";
+    STORED = "SELECT tenant, user_kind, user_id, created_at, expires_at, last_seen_at, remember, device,
+               WRITETIME(last_seen_at) AS written
+        FROM login_sessions WHERE token_hash = ?";
+}
 
 const DELETED_AHEAD: Duration = Duration::from_secs(60 * 60);
 /// Logins read or deleted side by side.
@@ -51,9 +69,8 @@ pub(super) async fn touch(
 }
 
 pub(super) async fn of_user(client: &Client, tenant: &TenantId, user: &User) -> Result<Vec<LoginSession>, StoreError> {
-    let cql = "SELECT token_hash FROM logins_by_user WHERE tenant = ? AND user_kind = ? AND user_id = ? LIMIT ?";
     let values = (tenant.as_str(), kind(user), user.id.as_str(), limit(LOGINS_PER_USER as usize));
-    let rows: Vec<(Vec<u8>,)> = client.rows(cql, values).await?;
+    let rows: Vec<(Vec<u8>,)> = client.rows(OF_USER, values).await?;
     let logins = futures::stream::iter(rows).map(|(hash,)| async move { by_hash(client, read_hash(&hash)?).await });
     logins.buffered(ABREAST).try_filter_map(|login| async move { Ok(login) }).try_collect().await
 }
@@ -87,19 +104,10 @@ struct LoginValues<'a> {
 }
 
 async fn write(client: &Client, login: &LoginSession, written: i64) -> Result<(), StoreError> {
-    let listed =
-        "INSERT INTO logins_by_user (tenant, user_kind, user_id, created_at, token_hash) VALUES (?, ?, ?, ?, ?)
-                  USING TTL ? AND TIMESTAMP ?";
     let (tenant, user_kind, user_id) = (login.tenant.as_str(), kind(&login.user), login.user.id.as_str());
     let ttl = ttl_seconds(login.expires_at, now());
     let (hash, created_at) = (login.token_hash.0.as_slice(), at(login.created_at));
-    client.write(listed, (tenant, user_kind, user_id, created_at, hash, ttl, written)).await?;
-    let cql =
-        "INSERT INTO login_sessions (token_hash, tenant, user_kind, user_id, created_at, expires_at, last_seen_at,
-                                           remember, device)
-               VALUES (:token_hash, :tenant, :user_kind, :user_id, :created_at, :expires_at, :last_seen_at, :remember,
-                       :device)
-               USING TTL :ttl AND TIMESTAMP :written";
+    client.write(LIST, (tenant, user_kind, user_id, created_at, hash, ttl, written)).await?;
     let values = LoginValues {
         token_hash: hash,
         tenant,
@@ -113,19 +121,16 @@ async fn write(client: &Client, login: &LoginSession, written: i64) -> Result<()
         ttl,
         written,
     };
-    client.write(cql, values).await
+    client.write(INSERT, values).await
 }
 
 async fn delete(client: &Client, login: &LoginSession) -> Result<(), StoreError> {
     let hash = login.token_hash.0.as_slice();
     let ahead = At(now().0.saturating_add(DELETED_AHEAD.as_millis() as u64));
     let deleted = micros(ahead.max(login.last_seen_at)) + 999;
-    let cql = "DELETE FROM login_sessions USING TIMESTAMP ? WHERE token_hash = ?";
-    client.write(cql, (deleted, hash)).await?;
-    let listed = "DELETE FROM logins_by_user USING TIMESTAMP ?
-                  WHERE tenant = ? AND user_kind = ? AND user_id = ? AND created_at = ? AND token_hash = ?";
+    client.write(DELETE, (deleted, hash)).await?;
     let (tenant, user_kind, user_id) = (login.tenant.as_str(), kind(&login.user), login.user.id.as_str());
-    client.write(listed, (deleted, tenant, user_kind, user_id, at(login.created_at), hash)).await
+    client.write(UNLIST, (deleted, tenant, user_kind, user_id, at(login.created_at), hash)).await
 }
 
 #[derive(DeserializeRow)]
@@ -143,10 +148,7 @@ struct LoginRow {
 
 /// A login and the time of its last write.
 async fn stored(client: &Client, token_hash: TokenHash) -> Result<Option<(LoginSession, i64)>, StoreError> {
-    let cql = "SELECT tenant, user_kind, user_id, created_at, expires_at, last_seen_at, remember, device,
-                      WRITETIME(last_seen_at) AS written
-               FROM login_sessions WHERE token_hash = ?";
-    let Some(row) = client.first::<LoginRow>(cql, (token_hash.0.as_slice(),)).await? else { return Ok(None) };
+    let Some(row) = client.first::<LoginRow>(STORED, (token_hash.0.as_slice(),)).await? else { return Ok(None) };
     let login = LoginSession {
         token_hash,
         tenant: read_tenant(&row.tenant)?,

@@ -10,6 +10,7 @@ use super::buckets::{OPEN_SHARDS, open_shard};
 use super::client::Client;
 use super::log_rows::{Id, id};
 use super::session_lists::{self, Entry};
+use super::statements::statements;
 use super::values::{
     at, int, kind, limit, read_at, read_conversation, read_name, read_opt_at, read_stamp, read_u8, read_u64,
     read_user_id, write_time,
@@ -19,6 +20,27 @@ use crate::history::SessionCounts;
 use crate::limits::COUNT_ROWS;
 use crate::log::{ConversationKey, SessionRow};
 use crate::rows::{status_from, status_number, user_from_text};
+
+statements! {
+    KNOWN = "SELECT agent, WRITETIME(status) FROM sessions WHERE tenant = ? AND conversation = ? AND ordinal = ?";
+    CLOSE = "DELETE FROM open_sessions USING TIMESTAMP ?
+        WHERE tenant = ? AND shard = ? AND conversation = ? AND ordinal = ?";
+    OPEN = "INSERT INTO open_sessions (tenant, shard, conversation, ordinal, status, agent, opened_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
+    INSERT = "INSERT INTO sessions
+            (tenant, conversation, ordinal, status, customer, customer_name, opened_at, agent, agent_name, assigned_at,
+             ended_at, ended_by_kind, ended_by, end_reason, rating, comment)
+        VALUES (:tenant, :conversation, :ordinal, :status, :customer, :customer_name, :opened_at, :agent,
+                :agent_name, :assigned_at, :ended_at, :ended_by_kind, :ended_by, :end_reason, :rating, :comment)
+        USING TIMESTAMP :stamp";
+    OPEN_OF_SHARD = "SELECT opened_at, conversation, ordinal, status, agent FROM open_sessions
+        WHERE tenant = ? AND shard = ? LIMIT ?";
+    OF_CONVERSATION = "SELECT opened_at, conversation, ordinal, status, agent FROM sessions
+        WHERE tenant = ? AND conversation = ? LIMIT ?";
+    ONE = "SELECT status, customer, customer_name, opened_at, agent, agent_name, assigned_at, ended_at, ended_by_kind,
+               ended_by, end_reason, rating, comment, WRITETIME(status) AS written
+        FROM sessions WHERE tenant = ? AND conversation = ? AND ordinal = ?";
+}
 
 /// Sessions written, or shards read, side by side.
 const ABREAST: usize = 32;
@@ -31,9 +53,8 @@ pub(super) async fn write(client: &Client, rows: &[SessionRow]) -> Result<(), St
 }
 
 async fn write_one(client: &Client, row: &SessionRow) -> Result<(), StoreError> {
-    let cql = "SELECT agent, WRITETIME(status) FROM sessions WHERE tenant = ? AND conversation = ? AND ordinal = ?";
     let (tenant, conversation) = (row.conversation.tenant.as_str(), id(row.conversation.conversation));
-    let known = client.first::<(Option<String>, Option<i64>)>(cql, (tenant, conversation, int(row.ordinal))).await?;
+    let known = client.first::<(Option<String>, Option<i64>)>(KNOWN, (tenant, conversation, int(row.ordinal))).await?;
     let (agent, written) = known.unwrap_or_default();
     // An older row changes no list: its entry might be one that was never written and so was never taken away.
     if written.is_none_or(|written| written <= write_time(row.stamp)) {
@@ -47,15 +68,11 @@ async fn open_or_close(client: &Client, row: &SessionRow) -> Result<(), StoreErr
     let key = &row.conversation;
     let (tenant, shard, conversation) = (key.tenant.as_str(), open_shard(key.conversation), id(key.conversation));
     if row.status == SessionStatus::Ended {
-        let cql = "DELETE FROM open_sessions USING TIMESTAMP ?
-                   WHERE tenant = ? AND shard = ? AND conversation = ? AND ordinal = ?";
-        return client.write(cql, (write_time(row.stamp), tenant, shard, conversation, int(row.ordinal))).await;
+        return client.write(CLOSE, (write_time(row.stamp), tenant, shard, conversation, int(row.ordinal))).await;
     }
-    let cql = "INSERT INTO open_sessions (tenant, shard, conversation, ordinal, status, agent, opened_at)
-               VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
     let place = (tenant, shard, conversation, int(row.ordinal));
     let says = (status(row.status), agent_id(row), at(row.opened_at), write_time(row.stamp));
-    client.write(cql, (place.0, place.1, place.2, place.3, says.0, says.1, says.2, says.3)).await
+    client.write(OPEN, (place.0, place.1, place.2, place.3, says.0, says.1, says.2, says.3)).await
 }
 
 #[derive(SerializeRow)]
@@ -80,12 +97,6 @@ struct SessionValues<'a> {
 }
 
 async fn insert(client: &Client, row: &SessionRow) -> Result<(), StoreError> {
-    let cql = "INSERT INTO sessions (tenant, conversation, ordinal, status, customer, customer_name, opened_at, agent,
-                                     agent_name, assigned_at, ended_at, ended_by_kind, ended_by, end_reason, rating,
-                                     comment)
-               VALUES (:tenant, :conversation, :ordinal, :status, :customer, :customer_name, :opened_at, :agent,
-                       :agent_name, :assigned_at, :ended_at, :ended_by_kind, :ended_by, :end_reason, :rating, :comment)
-               USING TIMESTAMP :stamp";
     let (customer, customer_name) = person(row.customer.as_ref());
     let (agent, agent_name) = person(row.agent.as_ref());
     let values = SessionValues {
@@ -107,7 +118,7 @@ async fn insert(client: &Client, row: &SessionRow) -> Result<(), StoreError> {
         comment: MaybeUnset::from_option(row.comment.as_deref()),
         stamp: write_time(row.stamp),
     };
-    client.write(cql, values).await
+    client.write(INSERT, values).await
 }
 
 /// A status for a column.
@@ -129,11 +140,9 @@ fn person(person: Option<&(User, Option<Name>)>) -> (Option<&str>, Option<&str>)
 
 /// All open sessions of a tenant, at most [`COUNT_ROWS`] of each shard.
 pub(super) async fn open(client: &Client, tenant: &TenantId) -> Result<Vec<Entry>, StoreError> {
-    let cql = "SELECT opened_at, conversation, ordinal, status, agent FROM open_sessions
-               WHERE tenant = ? AND shard = ? LIMIT ?";
     let limit = limit(usize::try_from(COUNT_ROWS).unwrap_or(usize::MAX));
     let shards: Vec<_> =
-        (0..OPEN_SHARDS).map(|shard| client.rows::<Entry>(cql, (tenant.as_str(), shard, limit))).collect();
+        (0..OPEN_SHARDS).map(|shard| client.rows::<Entry>(OPEN_OF_SHARD, (tenant.as_str(), shard, limit))).collect();
     let entries: Vec<Vec<Entry>> = futures::stream::iter(shards).buffered(ABREAST).try_collect().await?;
     Ok(entries.concat())
 }
@@ -144,10 +153,8 @@ pub(super) async fn of_conversation(
     tenant: &TenantId,
     conversation: ConversationId,
 ) -> Result<Vec<Entry>, StoreError> {
-    let cql = "SELECT opened_at, conversation, ordinal, status, agent FROM sessions
-               WHERE tenant = ? AND conversation = ? LIMIT ?";
     let limit = limit(usize::try_from(COUNT_ROWS).unwrap_or(usize::MAX));
-    client.rows(cql, (tenant.as_str(), id(conversation), limit)).await
+    client.rows(OF_CONVERSATION, (tenant.as_str(), id(conversation), limit)).await
 }
 
 pub(super) async fn counts(
@@ -193,11 +200,7 @@ pub(super) async fn one_session(
     conversation: ConversationId,
     ordinal: u64,
 ) -> Result<Option<SessionRow>, StoreError> {
-    let cql =
-        "SELECT status, customer, customer_name, opened_at, agent, agent_name, assigned_at, ended_at, ended_by_kind,
-                      ended_by, end_reason, rating, comment, WRITETIME(status) AS written
-               FROM sessions WHERE tenant = ? AND conversation = ? AND ordinal = ?";
-    let row = client.first::<Row>(cql, (tenant.as_str(), id(conversation), int(ordinal))).await?;
+    let row = client.first::<Row>(ONE, (tenant.as_str(), id(conversation), int(ordinal))).await?;
     let key = ConversationKey { tenant: tenant.clone(), conversation };
     row.map(|row| row.into_session(key, ordinal)).transpose()
 }
