@@ -20,7 +20,7 @@ macro_rules! conformance_cases {
             sessions: sessions_are_listed sessions_change_hands;
             report: rollups_are_absolute;
             directory: one_deployment usernames_are_unique updates_do_not_overwrite users_are_listed
-                logins_live_and_end customers_are_listed customers_move_to_the_top;
+                logins_live_and_end all_logins_end customers_are_listed customers_move_to_the_top;
         }
     };
 }
