@@ -24,6 +24,7 @@ mod log_rows;
 mod log_store;
 mod logins;
 mod members;
+mod newest;
 mod report;
 mod schema;
 mod session_lists;

@@ -29,6 +29,9 @@ const CONTENDED_MS: [u64; 3] = [50, 150, 400];
 /// Statements that are prepared side by side when the store is opened.
 const PREPARED_ABREAST: usize = 16;
 
+/// Lists of many reads that are read side by side; more wait, so that they leave room for everything else.
+const LONG_LISTS: usize = 4;
+
 /// A row that borrows nothing from the answer.
 pub(super) trait OwnedRow: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata> {}
 
@@ -42,6 +45,7 @@ pub(super) struct Client {
     prepared: HashMap<&'static str, PreparedStatement>,
     reads: Places,
     writes: Places,
+    long_lists: Places,
     /// Held for reading by every call while it is under way.
     calls: tokio::sync::RwLock<()>,
     closed: AtomicBool,
@@ -78,6 +82,7 @@ impl Client {
             prepared,
             reads: Places::new(config.reads_in_flight, config.request_timeout),
             writes: Places::new(config.writes_in_flight, config.request_timeout),
+            long_lists: Places::new(LONG_LISTS, config.request_timeout),
             calls: tokio::sync::RwLock::default(),
             closed: AtomicBool::new(false),
         })
@@ -93,6 +98,11 @@ impl Client {
     pub(super) async fn close(&self) {
         self.closed.store(true, Ordering::Release);
         drop(self.calls.write().await);
+    }
+
+    /// The right to read a list on that takes more than one read, until it is dropped.
+    pub(super) async fn long_list(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        self.long_lists.take().await
     }
 
     /// Reads rows; the statement bounds them.

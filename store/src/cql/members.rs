@@ -1,7 +1,8 @@
 //! Memberships, and the list of a user's conversations.
 //!
 //! The list is sorted by activity, which changes with every message, so it is not in a key. All of a user's rows are read
-//! in pieces and the newest kept: their number has to be told anyway, and with `active_only` only the rows know it.
+//! in pieces and the newest kept: their number has to be told anyway, and with `active_only` only the rows know it. Whose
+//! rows are more than one piece waits for a turn, so that few such lists are read at a time.
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use kefu_model::{TenantId, User};
@@ -98,7 +99,7 @@ async fn newest(
     query: &ConversationQuery,
     most: usize,
 ) -> Result<(Vec<MemberRow>, u64), StoreError> {
-    let (mut newest, mut total, mut after) = (Vec::new(), 0, Vec::new());
+    let (mut newest, mut total, mut after, mut turn) = (Vec::new(), 0, Vec::new(), None);
     loop {
         let values = (tenant.as_str(), kind(user), user.id.as_str(), after.as_slice(), limit(CHUNK));
         let rows: Vec<Row> = client.rows(OF_USER, values).await?;
@@ -118,6 +119,9 @@ async fn newest(
         newest.truncate(most);
         if is_last {
             return Ok((newest, total.min(COUNT_ROWS)));
+        }
+        if turn.is_none() {
+            turn = Some(client.long_list().await?);
         }
     }
 }

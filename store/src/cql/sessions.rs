@@ -1,13 +1,16 @@
 //! Sessions, and those that are open.
 
+use std::time::Duration;
+
 use futures::{StreamExt as _, TryStreamExt as _};
 use kefu_model::conversation::SessionStatus;
-use kefu_model::{ConversationId, Name, TenantId, User, UserId};
+use kefu_model::{At, ConversationId, Name, TenantId, User, UserId};
 use scylla::value::MaybeUnset;
 use scylla::{DeserializeRow, SerializeRow};
 
 use super::buckets::{OPEN_SHARDS, open_shard};
 use super::client::Client;
+use super::expiry::now;
 use super::log_rows::{Id, id};
 use super::session_lists::{self, Entry};
 use super::statements::statements;
@@ -35,6 +38,7 @@ statements! {
         USING TIMESTAMP :stamp";
     OPEN_OF_SHARD = "SELECT opened_at, conversation, ordinal, status, agent FROM open_sessions
         WHERE tenant = ? AND shard = ? LIMIT ?";
+    STATUS = "SELECT status FROM sessions WHERE tenant = ? AND conversation = ? AND ordinal = ?";
     OF_CONVERSATION = "SELECT opened_at, conversation, ordinal, status, agent FROM sessions
         WHERE tenant = ? AND conversation = ? LIMIT ?";
     ONE = "SELECT status, customer, customer_name, opened_at, agent, agent_name, assigned_at, ended_at, ended_by_kind,
@@ -44,6 +48,11 @@ statements! {
 
 /// Sessions written, or shards read, side by side.
 const ABREAST: usize = 32;
+
+/// `gc_grace_seconds` of the table of open sessions, by its migration.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// Most old entries that are judged by their rows for one list or count.
+const JUDGED: usize = 1_000;
 
 /// Writes sessions: the lists first, the row itself last, so that an entry of a list is at worst one whose row does not
 /// say the same yet, and is judged by the row.
@@ -139,12 +148,39 @@ fn person(person: Option<&(User, Option<Name>)>) -> (Option<&str>, Option<&str>)
 }
 
 /// All open sessions of a tenant, at most [`COUNT_ROWS`] of each shard.
+///
+/// A deletion is forgotten after [`FORGOTTEN_AFTER`], and a replica that had missed it may bring the entry back. Such an
+/// entry is older than that; the oldest of the old ones are judged by their rows, at most [`JUDGED`] of them.
 pub(super) async fn open(client: &Client, tenant: &TenantId) -> Result<Vec<Entry>, StoreError> {
     let limit = limit(usize::try_from(COUNT_ROWS).unwrap_or(usize::MAX));
     let shards: Vec<_> =
         (0..OPEN_SHARDS).map(|shard| client.rows::<Entry>(OPEN_OF_SHARD, (tenant.as_str(), shard, limit))).collect();
     let entries: Vec<Vec<Entry>> = futures::stream::iter(shards).buffered(ABREAST).try_collect().await?;
-    Ok(entries.concat())
+    let (judged, mut open) = doubtful(entries.concat(), now());
+    let judging: Vec<_> = judged.into_iter().map(|entry| as_row_says(client, tenant, entry)).collect();
+    let mut judging = futures::stream::iter(judging).buffer_unordered(ABREAST);
+    while let Some(entry) = judging.try_next().await? {
+        open.extend(entry);
+    }
+    Ok(open)
+}
+
+/// Entries that may be of sessions that have ended long ago, and the others.
+fn doubtful(mut entries: Vec<Entry>, now: At) -> (Vec<Entry>, Vec<Entry>) {
+    entries.sort_unstable_by_key(|entry| entry.opened_at);
+    let old_until = at(now).saturating_sub_unsigned(FORGOTTEN_AFTER.as_millis() as u64);
+    let old = entries.partition_point(|entry| entry.opened_at <= old_until);
+    let young = entries.split_off(old.min(JUDGED));
+    (entries, young)
+}
+
+/// The entry, if its session is there and open.
+async fn as_row_says(client: &Client, tenant: &TenantId, entry: Entry) -> Result<Option<Entry>, StoreError> {
+    let conversation = entry.conversation.as_slice();
+    let row = client.first::<(i8,)>(STATUS, (tenant.as_str(), conversation, entry.ordinal)).await?;
+    let Some((status,)) = row else { return Ok(None) };
+    let is_open = status_from(read_u8(status)?)? != SessionStatus::Ended;
+    Ok(Some(entry).filter(|_| is_open))
 }
 
 /// All sessions of a conversation, at most [`COUNT_ROWS`].
@@ -242,5 +278,26 @@ impl Entry {
     /// The row itself.
     pub(super) async fn session(&self, client: &Client, tenant: &TenantId) -> Result<Option<SessionRow>, StoreError> {
         one_session(client, tenant, read_conversation(&self.conversation)?, read_u64(self.ordinal)?).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(opened_at: i64) -> Entry {
+        Entry { opened_at, conversation: Vec::new(), ordinal: 1, status: 1, agent: None }
+    }
+
+    #[test]
+    fn old_entries_are_doubtful_and_not_all_of_them() {
+        let (day, now) = (24 * 60 * 60 * 1_000, At(10 * 24 * 60 * 60 * 1_000));
+        let (old, young) = doubtful([10, 9, 8, 3].map(|days| entry(days * day)).to_vec(), now);
+        assert_eq!(old.iter().map(|entry| entry.opened_at / day).collect::<Vec<_>>(), [3, 8, 9]);
+        assert_eq!(young.iter().map(|entry| entry.opened_at / day).collect::<Vec<_>>(), [10]);
+        let many = (0..JUDGED + 10).map(|_| entry(1)).collect();
+        let (old, others) = doubtful(many, now);
+        assert_eq!((old.len(), others.len()), (JUDGED, 10));
+        assert_eq!(doubtful(Vec::new(), At(0)).0.len(), 0);
     }
 }
