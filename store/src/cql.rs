@@ -46,6 +46,15 @@ statements! {
     VERSION = "SELECT version FROM schema_versions WHERE part = 0 ORDER BY version DESC LIMIT 1";
 }
 
+/// Nodes of the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CqlNodes {
+    /// With a connection that is open.
+    pub connected: usize,
+    /// That the cluster has, as far as it told, of all datacenters.
+    pub known: usize,
+}
+
 /// The store in a ScyllaDB or Cassandra cluster.
 #[derive(Debug)]
 pub struct CqlStore {
@@ -63,6 +72,13 @@ impl CqlStore {
         let session = connect::connect(&config).await?;
         schema::migrate(&session, &config).await?;
         Ok(Self { client: Client::open(session, &config).await? })
+    }
+
+    /// How many of the cluster's nodes a connection is open to, for metrics; nothing is asked of them.
+    #[must_use]
+    pub fn nodes(&self) -> CqlNodes {
+        let (connected, known) = self.client.nodes();
+        CqlNodes { connected, known }
     }
 }
 

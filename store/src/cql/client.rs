@@ -88,6 +88,13 @@ impl Client {
         })
     }
 
+    /// Nodes that a connection is open to, and all that are known.
+    pub(super) fn nodes(&self) -> (usize, usize) {
+        let cluster = self.session.get_cluster_state();
+        let nodes = cluster.get_nodes_info();
+        (nodes.iter().filter(|node| node.is_connected()).count(), nodes.len())
+    }
+
     /// Begins a call of the store; it is under way until the answer is dropped.
     pub(super) async fn enter(&self) -> Result<RwLockReadGuard<'_, ()>, StoreError> {
         let call = self.calls.read().await;
@@ -243,5 +250,20 @@ pub(super) fn was_applied(answer: QueryResult) -> Result<bool, StoreError> {
     match row.columns.first() {
         Some(Some(CqlValue::Boolean(applied))) => Ok(*applied),
         _ => Err(unreadable("the answer to a condition is not a boolean")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_too_long_for_a_place_is_told() {
+        let places = Places::new(2, Duration::from_millis(20));
+        let taken = (places.take().await.unwrap(), places.take().await.unwrap());
+        let refused = places.take().await.map(drop).unwrap_err();
+        assert!(matches!(refused, StoreError::Overloaded { limit: 2 }) && refused.is_retryable(), "{refused}");
+        drop(taken);
+        assert!(places.take().await.is_ok());
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use kefu_model::{At, Name, Role};
 use kefu_store::conformance;
 use kefu_store::conformance::sample::{checkpoint, id, support, tenant, thread};
+use kefu_store::cql::CqlNodes;
 use kefu_store::{
     CqlConfig, CqlStore, Directory as _, HistoryQuery, HistoryStore as _, LogStore as _, Store as _, StoreError,
     UserRecord,
@@ -153,6 +154,19 @@ async fn a_slow_database_is_waited_for_so_long_and_no_longer() {
     assert!(matches!(error, StoreError::Timeout), "{error}");
     let waited = started.elapsed();
     assert!(waited >= REQUEST_TIMEOUT && waited < Duration::from_secs(15), "{waited:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_gone_is_told() {
+    let place = Place::new().await;
+    assert_eq!(place.store.nodes(), CqlNodes { connected: 1, known: 1 });
+    place.proxy.finish().await.expect("the proxy ends");
+    let started = Instant::now();
+    while place.store.nodes().connected > 0 {
+        assert!(started.elapsed() < Duration::from_secs(30), "{:?}", place.store.nodes());
+        // What is asked finds out.
+        let _ = place.store.ping().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
