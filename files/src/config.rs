@@ -25,7 +25,8 @@ pub struct S3Config {
     pub secret_access_key: SecretString,
     /// Whether an address without TLS is allowed, as within a private network.
     pub allow_http: bool,
-    /// How long one request may take; a failed one is tried again for as long.
+    /// How long one request may take; a failed one is tried again for as long. The bytes of a file may take longer, as long
+    /// as some come within this time.
     pub request_timeout: Duration,
 }
 
@@ -52,12 +53,31 @@ pub(crate) fn local(folder: &std::path::Path) -> Result<Arc<dyn ObjectStore>, Fi
     Ok(Arc::new(store.with_fsync(true).with_automatic_cleanup(true)))
 }
 
-pub(crate) fn s3(config: &S3Config) -> Result<Arc<dyn ObjectStore>, FilesError> {
-    let options = ClientOptions::new()
-        .with_timeout(config.request_timeout)
-        .with_connect_timeout(config.request_timeout)
-        .with_allow_http(config.allow_http);
+/// A bucket, by two clients: where the answer's body is short, the whole request has a limit; where it is a file, it may
+/// take as long as bytes come.
+pub(crate) struct Bucket {
+    /// For everything but the bytes of files.
+    pub(crate) store: Arc<dyn ObjectStore>,
+    /// For the bytes of files.
+    pub(crate) reader: Arc<dyn ObjectStore>,
+}
+
+/// A read that breaks off goes on where it was, so often at most.
+const READ_RETRIES: usize = 2;
+/// And as long as this after it began.
+const READ_RESUMED_WITHIN: Duration = Duration::from_secs(5 * 60);
+
+pub(crate) fn s3(config: &S3Config) -> Result<Bucket, FilesError> {
+    let options =
+        || ClientOptions::new().with_connect_timeout(config.request_timeout).with_allow_http(config.allow_http);
     let retry = RetryConfig { retry_timeout: config.request_timeout, ..RetryConfig::default() };
+    let store = client(config, options().with_timeout(config.request_timeout), retry)?;
+    let options = options().with_timeout_disabled().with_read_timeout(config.request_timeout);
+    let retry = RetryConfig { max_retries: READ_RETRIES, retry_timeout: READ_RESUMED_WITHIN, ..RetryConfig::default() };
+    Ok(Bucket { store, reader: client(config, options, retry)? })
+}
+
+fn client(config: &S3Config, options: ClientOptions, retry: RetryConfig) -> Result<Arc<dyn ObjectStore>, FilesError> {
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&config.bucket)
         .with_region(&config.region)

@@ -11,8 +11,9 @@
 //! * A write that returned an error may have happened; writing again under the same key replaces it.
 //! * Nothing holds a whole file in memory: bytes come and go as streams, at most [`limits::PART_BYTES`] ×
 //!   [`limits::PARTS_IN_FLIGHT`] at a time for each write.
-//! * Each call is bounded by the service's timeouts ([`S3Config::request_timeout`]); a reader that stops reading holds only
-//!   its own stream.
+//! * Each call is bounded by the service's timeouts ([`S3Config::request_timeout`]). The bytes of a file that is read may take
+//!   as long as they need: each next ones have that time, and a stream that broke off is begun again where it was, twice at
+//!   most. A reader that stops reading holds only its own stream.
 //!
 //! [`conformance`] holds the tests that every implementation passes.
 
@@ -25,7 +26,7 @@ pub mod limits;
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -37,6 +38,9 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, Write
 pub use config::S3Config;
 pub use error::FilesError;
 pub use key::FileKey;
+
+/// A disk that does not answer for so long will not.
+const LOCAL_BEGINS_WITHIN: Duration = Duration::from_secs(30);
 
 /// A file that is read.
 pub struct Content {
@@ -63,6 +67,10 @@ pub struct Listed {
 #[derive(Clone)]
 pub struct Files {
     store: Arc<dyn ObjectStore>,
+    /// The same, for the bytes of files.
+    reader: Arc<dyn ObjectStore>,
+    /// How long a read may take until its first bytes are on the way.
+    begins_within: Duration,
     /// Where it is a local folder.
     folder: Option<Arc<std::path::Path>>,
 }
@@ -73,13 +81,13 @@ impl Files {
     /// # Errors
     /// When the folder cannot be made or used.
     pub fn local(folder: &std::path::Path) -> Result<Self, FilesError> {
-        config::local(folder).map(|store| Self { store, folder: Some(folder.into()) })
+        config::local(folder).map(|store| Self { folder: Some(folder.into()), ..Self::of(store) })
     }
 
     /// In this process's memory, gone with it: for tests of what uses files.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self { store: Arc::new(InMemory::new()), folder: None }
+        Self::of(Arc::new(InMemory::new()))
     }
 
     /// In a bucket of S3 or of a service that speaks its API.
@@ -87,7 +95,13 @@ impl Files {
     /// # Errors
     /// When the settings cannot be used. Nothing is asked of the service yet.
     pub fn s3(config: &S3Config) -> Result<Self, FilesError> {
-        config::s3(config).map(|store| Self { store, folder: None })
+        let config::Bucket { store, reader } = config::s3(config)?;
+        // As long as any other request with its repetitions.
+        Ok(Self { reader, begins_within: config.request_timeout * 2, ..Self::of(store) })
+    }
+
+    fn of(store: Arc<dyn ObjectStore>) -> Self {
+        Self { reader: store.clone(), store, begins_within: LOCAL_BEGINS_WITHIN, folder: None }
     }
 
     /// Writes a file of at most so many bytes as they come; answers how many there were. The file is there once this returns.
@@ -131,7 +145,9 @@ impl Files {
             }
         }
         let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
-        let result = self.store.get_opts(&key.path(), options).await?;
+        let path = key.path();
+        let begun = tokio::time::timeout(self.begins_within, self.reader.get_opts(&path, options)).await;
+        let result = begun.map_err(|late| FilesError::Unavailable(Box::new(late)))??;
         let (size_bytes, range) = (result.meta.size, result.range.clone());
         Ok(Content { size_bytes, range, bytes: result.into_stream().map_err(FilesError::from).boxed() })
     }

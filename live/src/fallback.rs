@@ -1,7 +1,7 @@
 //! Rate limits and lock-outs that count on while the shared memory is away.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::around::live_around;
 use crate::{Live, LiveError, MemoryLive};
@@ -15,13 +15,26 @@ pub struct Fallback {
     shared: Arc<dyn Live>,
     own: MemoryLive,
     away: AtomicBool,
+    outages: AtomicU64,
 }
 
 impl Fallback {
     /// Wraps shared live state.
     #[must_use]
     pub fn new(shared: Arc<dyn Live>) -> Self {
-        Self { shared, own: MemoryLive::new(0), away: AtomicBool::new(false) }
+        Self { shared, own: MemoryLive::new(0), away: AtomicBool::new(false), outages: AtomicU64::new(0) }
+    }
+
+    /// Whether limits and lock-outs are this process's own now, as far as the last call knows.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.away.load(Ordering::Relaxed)
+    }
+
+    /// How often that has begun.
+    #[must_use]
+    pub fn outages(&self) -> u64 {
+        self.outages.load(Ordering::Relaxed)
     }
 
     fn inner(&self) -> &dyn Live {
@@ -40,6 +53,7 @@ impl Fallback {
     fn answered<T>(&self, result: Result<T, LiveError>) -> Option<Result<T, LiveError>> {
         if let Err(LiveError::Unavailable(error)) = result {
             if !self.away.swap(true, Ordering::Relaxed) {
+                self.outages.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(error, "rate limits and lock-outs count in this process alone");
             }
             return None;
@@ -138,6 +152,23 @@ mod tests {
         }
         tokio::time::advance(minute).await;
         assert!(matches!(live.lock_state(&key).await, Ok(LockState::Open { .. })));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_tells_whether_it_is_on_and_how_often_it_was() {
+        let (shared, live, key) = setup();
+        let told = || (live.is_on(), live.outages());
+        live.lock_state(&key).await.unwrap();
+        assert_eq!(told(), (false, 0));
+        for outages in 1..=2 {
+            shared.fail();
+            live.lock_state(&key).await.unwrap();
+            live.check_rate(&key, Quota::per_minute(9), 1).await.unwrap();
+            assert_eq!(told(), (true, outages));
+            shared.heal();
+            live.lock_state(&key).await.unwrap();
+            assert_eq!(told(), (false, outages));
+        }
     }
 
     #[tokio::test]

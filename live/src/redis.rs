@@ -56,6 +56,19 @@ impl RedisLive {
         let (link, keys) = (link::Link::new(config)?, keys::Keys::new(&config.prefix));
         Ok(Self { link, keys, lives: edges::KnownLives::default() })
     }
+
+    /// How often this handle has connected, for metrics. To a cluster it connects once, and then the client itself connects
+    /// to its servers, which is not counted.
+    #[must_use]
+    pub fn connects(&self) -> u64 {
+        self.link.connects()
+    }
+
+    /// Whether there is a connection, as far as the last call knows: nothing is sent.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.link.is_connected()
+    }
 }
 
 /// In microseconds, the scripts' unit.

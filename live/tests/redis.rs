@@ -263,6 +263,22 @@ async fn a_server_that_falls_silent_is_given_up() {
 }
 
 #[tokio::test]
+async fn connections_are_counted() {
+    let mut server = ValkeyServer::start();
+    let live = open(server.url());
+    assert_eq!((live.connects(), live.is_connected()), (0, false), "nothing was sent yet");
+    live.incarnation().await.expect("incarnation");
+    live.incarnation().await.expect("incarnation");
+    assert_eq!((live.connects(), live.is_connected()), (1, true));
+    server.kill();
+    fails_in_time(&live).await;
+    assert_eq!((live.connects(), live.is_connected()), (1, false));
+    server.restart();
+    until_back("incarnation", async || live.incarnation().await).await;
+    assert_eq!((live.connects(), live.is_connected()), (2, true));
+}
+
+#[tokio::test]
 async fn a_handle_may_be_there_before_its_server() {
     let mut server = ValkeyServer::start();
     server.kill();

@@ -19,8 +19,8 @@ macro_rules! conformance_cases {
                 conversations_are_listed;
             sessions: sessions_are_listed sessions_change_hands;
             report: rollups_are_absolute;
-            directory: one_deployment usernames_are_unique the_same_user_is_made_once updates_do_not_overwrite users_are_listed
-                logins_live_and_end customers_are_listed customers_move_to_the_top;
+            directory: one_deployment usernames_are_unique the_same_user_is_made_once updates_do_not_overwrite
+                users_are_listed logins_live_and_end all_logins_end customers_are_listed customers_move_to_the_top;
         }
     };
 }

@@ -24,10 +24,12 @@ mod log_rows;
 mod log_store;
 mod logins;
 mod members;
+mod newest;
 mod report;
 mod schema;
 mod session_lists;
 mod sessions;
+mod statements;
 mod users;
 mod values;
 
@@ -36,8 +38,22 @@ use async_trait::async_trait;
 use crate::Store;
 use crate::error::StoreError;
 use client::Client;
+use statements::statements;
 
 pub use config::{CqlConfig, Credentials, Replication};
+
+statements! {
+    VERSION = "SELECT version FROM schema_versions WHERE part = 0 ORDER BY version DESC LIMIT 1";
+}
+
+/// Nodes of the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CqlNodes {
+    /// With a connection that is open.
+    pub connected: usize,
+    /// That the cluster has, as far as it told, of all datacenters.
+    pub known: usize,
+}
 
 /// The store in a ScyllaDB or Cassandra cluster.
 #[derive(Debug)]
@@ -55,7 +71,14 @@ impl CqlStore {
     pub async fn open(config: CqlConfig) -> Result<Self, StoreError> {
         let session = connect::connect(&config).await?;
         schema::migrate(&session, &config).await?;
-        Ok(Self { client: Client::new(session, &config) })
+        Ok(Self { client: Client::open(session, &config).await? })
+    }
+
+    /// How many of the cluster's nodes a connection is open to, for metrics; nothing is asked of them.
+    #[must_use]
+    pub fn nodes(&self) -> CqlNodes {
+        let (connected, known) = self.client.nodes();
+        CqlNodes { connected, known }
     }
 }
 
@@ -63,8 +86,7 @@ impl CqlStore {
 impl Store for CqlStore {
     async fn ping(&self) -> Result<(), StoreError> {
         let _call = self.client.enter().await?;
-        let newest = "SELECT version FROM schema_versions WHERE part = 0 ORDER BY version DESC LIMIT 1";
-        self.client.first::<(i32,)>(newest, ()).await?;
+        self.client.first::<(i32,)>(VERSION, ()).await?;
         Ok(())
     }
 

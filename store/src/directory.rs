@@ -261,7 +261,7 @@ pub trait Directory: Send + Sync {
     /// [`StoreError`].
     async fn revoke_login(&self, token_hash: TokenHash) -> Result<bool, StoreError>;
 
-    /// Deletes all logins of a user and answers their hashes, so that caches and sockets can follow.
+    /// Deletes all logins of a user, however many there are, and answers their hashes, so that caches and sockets can follow.
     ///
     /// # Errors
     /// [`StoreError`].

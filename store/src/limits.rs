@@ -15,7 +15,7 @@ pub const KEYS: usize = 10_000;
 pub const VERSIONS: u32 = 1_000;
 /// Longest user name of an agent, in bytes.
 pub const USERNAME_BYTES: usize = 64;
-/// Most login sessions of one user that are listed or revoked in one call.
+/// Most login sessions of one user that are listed. All of them are revoked, however many there are.
 pub const LOGINS_PER_USER: u32 = 1_000;
 /// Most days between the ends of one query for rollups.
 pub const ROLLUP_DAYS: u64 = 366;

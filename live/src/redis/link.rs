@@ -5,7 +5,7 @@
 //! [`PAUSE`] after an attempt. So a server that is away costs one caller a wait now and then, and the others nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -31,6 +31,7 @@ pub(super) struct Link {
     current: Mutex<Option<Numbered>>,
     last: tokio::sync::Mutex<Attempt>,
     is_away: AtomicBool,
+    connects: AtomicU64,
 }
 
 /// A connection and which one it is, so that who saw one fail does not drop the next.
@@ -58,7 +59,17 @@ impl Link {
             current: Mutex::default(),
             last: tokio::sync::Mutex::default(),
             is_away: AtomicBool::new(false),
+            connects: AtomicU64::new(0),
         })
+    }
+
+    /// How often a connection was made.
+    pub(super) fn connects(&self) -> u64 {
+        self.connects.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.current.lock().is_some()
     }
 
     /// Calls a script; a server that does not have it gets it.
@@ -126,6 +137,7 @@ impl Link {
         match made {
             Ok(connection) => {
                 tracing::info!("connected to Redis");
+                self.connects.fetch_add(1, Ordering::Relaxed);
                 let answered_at = Arc::new(Mutex::new(Instant::now()));
                 let found = Numbered { number, connection, answered_at };
                 *self.current.lock() = Some(found.clone());

@@ -156,7 +156,7 @@ impl Worker {
         let Some(backoff) = self.backoff.get(&log) else { return true };
         let (now, held) = (Instant::now(), self.members.is_held_by_another(log));
         let waits = |until: Option<Instant>| until.is_some_and(|until| now < until);
-        !waits(backoff.not_before) && !(held && waits(backoff.leave_until))
+        !(waits(backoff.not_before) || held && waits(backoff.leave_until))
     }
 
     /// Whoever was superseded, or cannot open a log, does not claim it soon while it hears who has it. One who would only

@@ -47,6 +47,10 @@ pub(super) fn refused(stream: &str, error: &ServerError) -> TransportError {
         ErrorCode::STREAM_STORE_FAILED if error.to_string().contains("maximum") => {
             TransportError::Full { stream: stream.to_owned() }
         }
+        // Fewer servers are up than a stream has copies, or one is just joining or leaving: told as a bad request.
+        ErrorCode::CLUSTER_NO_PEERS | ErrorCode::CLUSTER_SERVER_MEMBER_CHANGE_INFLIGHT => {
+            TransportError::unavailable(error.clone())
+        }
         _ if error.code() >= 500 => TransportError::unavailable(error.clone()),
         _ => TransportError::other(error.clone()),
     }
@@ -97,5 +101,34 @@ pub(super) fn request(subject: &str, size: usize, error: RequestError) -> Transp
             TransportError::Invalid { what: "subject", reason: "refused by the client".to_owned() }
         }
         RequestErrorKind::Other => TransportError::unavailable(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The client offers no other way to make one than to read it.
+    fn answered(code: u16, err_code: u16, description: &str) -> TransportError {
+        let fields = rmp_serde::to_vec(&(code, err_code, description)).unwrap();
+        refused("LOG", &rmp_serde::from_slice(&fields).unwrap())
+    }
+
+    #[test]
+    fn what_passes_when_servers_come_is_retryable() {
+        for (code, err_code, description) in [
+            (400, 10_005, "no suitable peers for placement"),
+            (400, 10_202, "cluster member change is in progress"),
+            (503, 10_008, "JetStream system temporarily unavailable"),
+        ] {
+            let error = answered(code, err_code, description);
+            assert!(matches!(error, TransportError::Unavailable { .. }) && error.is_retryable(), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_stays_wrong_is_not() {
+        let error = answered(400, 10_058, "stream name already in use with a different configuration");
+        assert!(!error.is_retryable(), "{error}");
     }
 }

@@ -1,8 +1,10 @@
 //! Users, logins, customers, the deployment.
 
+use futures::{StreamExt as _, TryStreamExt as _};
 use kefu_model::{At, Name, Role, TenantId};
 
 use super::sample::{agent, eventually, id, now, stamp, tenant};
+use crate::limits::LOGINS_PER_USER;
 use crate::{
     CustomerQuery, CustomerRow, Deployment, LogBatch, LoginSession, Secret, Store, StoreError, TokenHash, UserQuery,
     UserRecord,
@@ -166,6 +168,31 @@ pub async fn logins_live_and_end(store: &dyn Store) {
     revoked.sort_unstable();
     assert_eq!(revoked, [4, 5, 6].map(|number| TokenHash([number; 32])));
     assert!(store.logins_of(&t, &agent("c")).await.expect("list").is_empty());
+}
+
+/// More logins than are listed at once: all of them are revoked by one call.
+pub async fn all_logins_end(store: &dyn Store) {
+    const LOGINS: u32 = LOGINS_PER_USER + 100;
+    let (t, start) = (tenant("manylogins"), now());
+    let hash = |number: u32| {
+        let mut bytes = [77; 32];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        TokenHash(bytes)
+    };
+    let login = |number: u32| LoginSession {
+        token_hash: hash(number),
+        tenant: t.clone(),
+        ..login(0, "a", At(start.0 + u64::from(number / 2)), 60 * 60 * 1_000)
+    };
+    let logins: Vec<_> = (0..LOGINS).map(login).collect();
+    let puts: Vec<_> = logins.iter().map(|login| store.put_login(login)).collect();
+    futures::stream::iter(puts).buffer_unordered(32).try_collect::<()>().await.expect("put");
+    assert_eq!(store.logins_of(&t, &agent("a")).await.expect("list").len(), LOGINS_PER_USER as usize);
+    let mut revoked = store.revoke_logins_of(&t, &agent("a")).await.expect("revoke all");
+    revoked.sort_unstable();
+    assert!(revoked == (0..LOGINS).map(hash).collect::<Vec<_>>(), "{} of {LOGINS}", revoked.len());
+    assert!(store.logins_of(&t, &agent("a")).await.expect("list").is_empty());
+    assert!(store.login(hash(0)).await.expect("read").is_none());
 }
 
 /// Customers, who wrote last first.

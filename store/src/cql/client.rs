@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use parking_lot::RwLock;
 use scylla::client::session::Session;
 use scylla::deserialize::row::DeserializeRow;
 use scylla::response::query_result::QueryResult;
@@ -20,11 +19,18 @@ use uuid::Uuid;
 use super::CqlConfig;
 use super::batches::Lane;
 use super::errors::unreadable;
+use super::statements;
 use crate::error::StoreError;
 
 /// Conditional writes of one row, and the reads that settle them, get in each other's way. Whoever ran out of time tries
 /// again, so often, after about so long.
 const CONTENDED_MS: [u64; 3] = [50, 150, 400];
+
+/// Statements that are prepared side by side when the store is opened.
+const PREPARED_ABREAST: usize = 16;
+
+/// Lists of many reads that are read side by side; more wait, so that they leave room for everything else.
+const LONG_LISTS: usize = 4;
 
 /// A row that borrows nothing from the answer.
 pub(super) trait OwnedRow: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata> {}
@@ -36,9 +42,10 @@ impl<T: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata>> OwnedRow for T
 pub(super) struct Client {
     session: Session,
     /// By the text of the statement: all of them are constants of this crate.
-    prepared: RwLock<HashMap<&'static str, PreparedStatement>>,
+    prepared: HashMap<&'static str, PreparedStatement>,
     reads: Places,
     writes: Places,
+    long_lists: Places,
     /// Held for reading by every call while it is under way.
     calls: tokio::sync::RwLock<()>,
     closed: AtomicBool,
@@ -66,15 +73,26 @@ impl Places {
 }
 
 impl Client {
-    pub(super) fn new(session: Session, config: &CqlConfig) -> Self {
-        Self {
+    /// Prepares all statements.
+    pub(super) async fn open(session: Session, config: &CqlConfig) -> Result<Self, StoreError> {
+        let preparing = futures::stream::iter(statements::all()).map(|cql| prepare(&session, cql));
+        let prepared = preparing.buffer_unordered(PREPARED_ABREAST).try_collect().await?;
+        Ok(Self {
             session,
-            prepared: RwLock::default(),
+            prepared,
             reads: Places::new(config.reads_in_flight, config.request_timeout),
             writes: Places::new(config.writes_in_flight, config.request_timeout),
+            long_lists: Places::new(LONG_LISTS, config.request_timeout),
             calls: tokio::sync::RwLock::default(),
             closed: AtomicBool::new(false),
-        }
+        })
+    }
+
+    /// Nodes that a connection is open to, and all that are known.
+    pub(super) fn nodes(&self) -> (usize, usize) {
+        let cluster = self.session.get_cluster_state();
+        let nodes = cluster.get_nodes_info();
+        (nodes.iter().filter(|node| node.is_connected()).count(), nodes.len())
     }
 
     /// Begins a call of the store; it is under way until the answer is dropped.
@@ -89,13 +107,18 @@ impl Client {
         drop(self.calls.write().await);
     }
 
+    /// The right to read a list on that takes more than one read, until it is dropped.
+    pub(super) async fn long_list(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        self.long_lists.take().await
+    }
+
     /// Reads rows; the statement bounds them.
     pub(super) async fn rows<R: OwnedRow>(
         &self,
         cql: &'static str,
         values: impl SerializeRow,
     ) -> Result<Vec<R>, StoreError> {
-        let statement = self.statement(cql).await?;
+        let statement = self.statement(cql)?;
         let _place = self.reads.take().await?;
         rows_of(self.session.execute_unpaged(&statement, values).await?)
     }
@@ -115,7 +138,7 @@ impl Client {
         cql: &'static str,
         values: impl SerializeRow,
     ) -> Result<Option<R>, StoreError> {
-        let mut statement = self.statement(cql).await?;
+        let mut statement = self.statement(cql)?;
         statement.set_consistency(Consistency::LocalSerial);
         for wait_ms in CONTENDED_MS {
             match self.read_first(&statement, &values).await {
@@ -137,7 +160,7 @@ impl Client {
 
     /// Writes a row.
     pub(super) async fn write(&self, cql: &'static str, values: impl SerializeRow) -> Result<(), StoreError> {
-        let statement = self.statement(cql).await?;
+        let statement = self.statement(cql)?;
         let _place = self.writes.take().await?;
         self.session.execute_unpaged(&statement, values).await?;
         Ok(())
@@ -145,7 +168,7 @@ impl Client {
 
     /// Writes a row on a condition and says whether it held. The driver does not repeat it.
     pub(super) async fn write_if(&self, cql: &'static str, values: impl SerializeRow) -> Result<bool, StoreError> {
-        let mut statement = self.statement(cql).await?;
+        let mut statement = self.statement(cql)?;
         statement.set_is_idempotent(false);
         let _place = self.writes.take().await?;
         was_applied(self.session.execute_unpaged(&statement, values).await?)
@@ -172,7 +195,7 @@ impl Client {
         if lanes.is_empty() {
             return Ok(());
         }
-        let statement = &self.statement(cql).await?;
+        let statement = &self.statement(cql)?;
         let lanes = futures::stream::iter(lanes).map(|lane| self.write_lane(statement, lane));
         lanes.buffer_unordered(self.writes.limit).try_collect().await
     }
@@ -196,15 +219,16 @@ impl Client {
         Ok(())
     }
 
-    async fn statement(&self, cql: &'static str) -> Result<PreparedStatement, StoreError> {
-        if let Some(statement) = self.prepared.read().get(cql) {
-            return Ok(statement.clone());
-        }
-        let mut statement = self.session.prepare(cql).await?;
-        statement.set_is_idempotent(true);
-        self.prepared.write().insert(cql, statement.clone());
-        Ok(statement)
+    fn statement(&self, cql: &'static str) -> Result<PreparedStatement, StoreError> {
+        let missing = || StoreError::Backend(format!("a statement was not prepared: {cql}"));
+        self.prepared.get(cql).cloned().ok_or_else(missing)
     }
+}
+
+async fn prepare(session: &Session, cql: &'static str) -> Result<(&'static str, PreparedStatement), StoreError> {
+    let mut statement = session.prepare(cql).await?;
+    statement.set_is_idempotent(true);
+    Ok((cql, statement))
 }
 
 /// A time between this and twice this, so that those who lost do not meet again.
@@ -226,5 +250,20 @@ pub(super) fn was_applied(answer: QueryResult) -> Result<bool, StoreError> {
     match row.columns.first() {
         Some(Some(CqlValue::Boolean(applied))) => Ok(*applied),
         _ => Err(unreadable("the answer to a condition is not a boolean")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_too_long_for_a_place_is_told() {
+        let places = Places::new(2, Duration::from_millis(20));
+        let taken = (places.take().await.unwrap(), places.take().await.unwrap());
+        let refused = places.take().await.map(drop).unwrap_err();
+        assert!(matches!(refused, StoreError::Overloaded { limit: 2 }) && refused.is_retryable(), "{refused}");
+        drop(taken);
+        assert!(places.take().await.is_ok());
     }
 }

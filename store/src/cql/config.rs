@@ -49,8 +49,8 @@ pub struct CqlConfig {
     pub create_keyspace: bool,
     /// How a keyspace that is made here is replicated.
     pub replication: Replication,
-    /// The datacenter whose nodes are asked; others never are. Without it all nodes are, which is right for a cluster in
-    /// one datacenter only.
+    /// The datacenter whose nodes are asked; others never are. All processes of a deployment name the same one. Without it
+    /// all nodes are asked; a cluster in several datacenters is refused then.
     pub local_datacenter: Option<String>,
     /// Who we are, where the cluster asks.
     pub credentials: Option<Credentials>,

@@ -1,5 +1,6 @@
 //! A session with the cluster.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +33,23 @@ pub(super) async fn connect(config: &CqlConfig) -> Result<Session, StoreError> {
     if let Some(ca) = &config.tls_ca_file {
         builder = builder.tls_context(Some(Arc::new(tls(ca)?)));
     }
-    Ok(builder.build().await?)
+    let session = builder.build().await?;
+    let cluster = session.get_cluster_state();
+    let datacenters = cluster.get_nodes_info().iter().filter_map(|node| node.datacenter.as_deref()).collect();
+    check_datacenter(&datacenters, config.local_datacenter.as_deref())?;
+    Ok(session)
+}
+
+/// `LOCAL_QUORUM` is of the coordinator's datacenter. Were any datacenter's nodes asked, a read would not see what was
+/// just written elsewhere, so with several the local one has to be named.
+fn check_datacenter(found: &BTreeSet<&str>, named: Option<&str>) -> Result<(), StoreError> {
+    let wrong = match named {
+        None if found.len() > 1 => "set cql.local_datacenter to the one that all processes of this deployment ask",
+        Some(named) if !found.is_empty() && !found.contains(named) => "cql.local_datacenter is none of them",
+        _ => return Ok(()),
+    };
+    let found: Vec<&str> = found.iter().copied().collect();
+    Err(StoreError::Backend(format!("the cluster has the datacenters {}: {wrong}", found.join(", "))))
 }
 
 /// What every request has unless it says otherwise.
@@ -68,6 +85,21 @@ fn tls(ca: &Path) -> Result<ClientConfig, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_several_datacenters_the_local_one_is_named() {
+        let (none, one, two) = (BTreeSet::new(), BTreeSet::from(["dc1"]), BTreeSet::from(["dc1", "dc2"]));
+        for (found, named) in
+            [(&none, None), (&none, Some("dc1")), (&one, None), (&one, Some("dc1")), (&two, Some("dc2"))]
+        {
+            check_datacenter(found, named).unwrap();
+        }
+        for (found, named) in [(&two, None), (&one, Some("dc2")), (&two, Some("dc3"))] {
+            let error = check_datacenter(found, named).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains("dc1") && text.contains("cql.local_datacenter") && !error.is_retryable(), "{text}");
+        }
+    }
 
     #[test]
     fn a_file_without_authorities_is_named() {

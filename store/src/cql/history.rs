@@ -12,6 +12,7 @@ use scylla::DeserializeRow;
 use super::buckets::{is_last, of_seq};
 use super::client::Client;
 use super::log_rows::{Id, id};
+use super::statements::statements;
 use super::values::{int, limit, read_at, read_u64};
 use crate::error::StoreError;
 use crate::history::{HistoryPage, HistoryQuery, Window};
@@ -19,6 +20,26 @@ use crate::limits::{PAGE_ROWS, VERSIONS};
 use crate::log::{Edit, Item, ItemKey, Recall, Version};
 use crate::paging::{cut, page};
 use crate::rows::{Blob, Body};
+
+statements! {
+    MESSAGE = "SELECT seq, slot, rev, at, body, edited, recalled FROM messages
+        WHERE tenant = ? AND conversation = ? AND bucket = ? AND seq = ? AND slot = 0";
+    VERSIONS_OF = "SELECT body FROM message_versions
+        WHERE tenant = ? AND conversation = ? AND bucket = ? AND seq = ? ORDER BY seq ASC, rev ASC LIMIT ?";
+    ASCENDING = "SELECT seq, slot, rev, at, body, edited, recalled FROM messages
+        WHERE tenant = ? AND conversation = ? AND bucket = ? AND (seq, slot) >= (?, ?)
+            AND (seq, slot) < (?, ?)
+        ORDER BY seq ASC, slot ASC LIMIT ?";
+    DESCENDING = "SELECT seq, slot, rev, at, body, edited, recalled FROM messages
+        WHERE tenant = ? AND conversation = ? AND bucket = ? AND (seq, slot) >= (?, ?)
+            AND (seq, slot) < (?, ?)
+        ORDER BY seq DESC, slot DESC LIMIT ?";
+    TIME_OF = "SELECT at FROM messages
+        WHERE tenant = ? AND conversation = ? AND bucket = ? AND seq = ? AND slot = 0";
+    KNOWN_HEAD = "SELECT seq FROM conversations WHERE tenant = ? AND conversation = ?";
+    NEWEST_OF_BUCKET = "SELECT seq FROM messages WHERE tenant = ? AND conversation = ? AND bucket = ?
+        ORDER BY seq DESC, slot DESC LIMIT 1";
+}
 
 const FIRST: ItemKey = ItemKey { seq: 0, slot: 0 };
 const END: ItemKey = ItemKey { seq: u64::MAX >> 1, slot: u64::MAX >> 1 };
@@ -49,17 +70,14 @@ impl<'a> Scope<'a> {
     }
 
     pub(super) async fn message(&self, seq: u64) -> Result<Option<Item>, StoreError> {
-        let cql = "SELECT seq, slot, rev, at, body, edited, recalled FROM messages
-                   WHERE tenant = ? AND conversation = ? AND bucket = ? AND seq = ? AND slot = 0";
-        let row = self.client.first::<Row>(cql, (self.tenant, &self.conversation, int(of_seq(seq)), int(seq))).await?;
+        let row =
+            self.client.first::<Row>(MESSAGE, (self.tenant, &self.conversation, int(of_seq(seq)), int(seq))).await?;
         row.map(Row::into_item).transpose()
     }
 
     pub(super) async fn versions(&self, seq: u64) -> Result<Vec<Version>, StoreError> {
-        let cql = "SELECT body FROM message_versions
-                   WHERE tenant = ? AND conversation = ? AND bucket = ? AND seq = ? ORDER BY seq ASC, rev ASC LIMIT ?";
         let values = (self.tenant, &self.conversation, int(of_seq(seq)), int(seq), limit(VERSIONS as usize));
-        let rows: Vec<(Vec<u8>,)> = self.client.rows(cql, values).await?;
+        let rows: Vec<(Vec<u8>,)> = self.client.rows(VERSIONS_OF, values).await?;
         rows.iter().map(|(body,)| Version::from_blob(body)).collect()
     }
 
@@ -100,14 +118,10 @@ impl<'a> Scope<'a> {
 
     /// The first items of a range.
     async fn ascending(&self, mut keys: Range<ItemKey>, most: usize) -> Result<Vec<Item>, StoreError> {
-        let cql = "SELECT seq, slot, rev, at, body, edited, recalled FROM messages
-                   WHERE tenant = ? AND conversation = ? AND bucket = ? AND (seq, slot) >= (?, ?)
-                       AND (seq, slot) < (?, ?)
-                   ORDER BY seq ASC, slot ASC LIMIT ?";
         let mut items: Vec<Item> = Vec::new();
         while keys.start < keys.end && items.len() < most {
             let bucket = of_seq(keys.start.seq);
-            items.extend(self.items(cql, bucket, &keys, most - items.len()).await?);
+            items.extend(self.items(ASCENDING, bucket, &keys, most - items.len()).await?);
             let reached = items.last().map_or(keys.start.seq, |item| item.key.seq.max(keys.start.seq));
             if !is_last(reached) {
                 break;
@@ -119,10 +133,6 @@ impl<'a> Scope<'a> {
 
     /// The last items of a range, the last one first.
     async fn descending(&self, keys: Range<ItemKey>, most: usize) -> Result<Vec<Item>, StoreError> {
-        let cql = "SELECT seq, slot, rev, at, body, edited, recalled FROM messages
-                   WHERE tenant = ? AND conversation = ? AND bucket = ? AND (seq, slot) >= (?, ?)
-                       AND (seq, slot) < (?, ?)
-                   ORDER BY seq DESC, slot DESC LIMIT ?";
         let mut items: Vec<Item> = Vec::new();
         if keys.start >= keys.end {
             return Ok(items);
@@ -133,7 +143,7 @@ impl<'a> Scope<'a> {
             bucket = bucket.min(of_seq(self.head().await?)).max(lowest);
         }
         loop {
-            items.extend(self.items(cql, bucket, &keys, most - items.len()).await?);
+            items.extend(self.items(DESCENDING, bucket, &keys, most - items.len()).await?);
             if items.len() >= most || bucket <= lowest {
                 return Ok(items);
             }
@@ -192,13 +202,11 @@ impl<'a> Scope<'a> {
 
     /// The first seq whose message is not before that time; head + 1 when there is none. Reads log2(head) rows.
     async fn first_message_at(&self, at: At, head: u64) -> Result<u64, StoreError> {
-        let cql = "SELECT at FROM messages
-                   WHERE tenant = ? AND conversation = ? AND bucket = ? AND seq = ? AND slot = 0";
         let (mut low, mut high) = (1, head + 1);
         while low < high {
             let middle = low + (high - low) / 2;
             let values = (self.tenant, &self.conversation, int(of_seq(middle)), int(middle));
-            match self.client.first::<(i64,)>(cql, values).await? {
+            match self.client.first::<(i64,)>(TIME_OF, values).await? {
                 Some((found,)) if read_at(found)? < at => low = middle + 1,
                 _ => high = middle,
             }
@@ -208,14 +216,12 @@ impl<'a> Scope<'a> {
 
     /// The newest message's number. The conversation's state knows one that is there; what came after it is read on.
     async fn head(&self) -> Result<u64, StoreError> {
-        let known = "SELECT seq FROM conversations WHERE tenant = ? AND conversation = ?";
-        let newest = "SELECT seq FROM messages WHERE tenant = ? AND conversation = ? AND bucket = ?
-                      ORDER BY seq DESC, slot DESC LIMIT 1";
-        let row = self.client.first::<(Option<i64>,)>(known, (self.tenant, &self.conversation)).await?;
+        let row = self.client.first::<(Option<i64>,)>(KNOWN_HEAD, (self.tenant, &self.conversation)).await?;
         let mut head = row.and_then(|(seq,)| seq).map_or(Ok(0), read_u64)?;
         let mut bucket = of_seq(head);
         loop {
-            let row = self.client.first::<(i64,)>(newest, (self.tenant, &self.conversation, int(bucket))).await?;
+            let row =
+                self.client.first::<(i64,)>(NEWEST_OF_BUCKET, (self.tenant, &self.conversation, int(bucket))).await?;
             let Some((seq,)) = row else { return Ok(head) };
             head = head.max(read_u64(seq)?);
             if !is_last(head) {

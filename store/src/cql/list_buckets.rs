@@ -5,9 +5,18 @@ use std::ops::RangeInclusive;
 use kefu_model::TenantId;
 
 use super::client::Client;
+use super::statements::statements;
 use super::values::{int, limit, read_u64, write_time};
 use crate::error::StoreError;
 use crate::stamp::Stamp;
+
+statements! {
+    NOTE = "INSERT INTO list_buckets (tenant, kind, owner, bucket) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
+    ASCENDING = "SELECT bucket FROM list_buckets WHERE tenant = ? AND kind = ? AND owner = ? AND bucket >= ?
+        AND bucket <= ? ORDER BY bucket ASC LIMIT ?";
+    DESCENDING = "SELECT bucket FROM list_buckets WHERE tenant = ? AND kind = ? AND owner = ? AND bucket >= ?
+        AND bucket <= ? ORDER BY bucket DESC LIMIT ?";
+}
 
 /// Most buckets of a list that are read; by days that is longer than anybody keeps sessions.
 const BUCKETS: usize = 20_000;
@@ -38,9 +47,8 @@ pub(super) async fn note(
     bucket: u64,
     stamp: Stamp,
 ) -> Result<(), StoreError> {
-    let cql = "INSERT INTO list_buckets (tenant, kind, owner, bucket) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
     let (kind, owner) = list.key();
-    client.write(cql, (tenant.as_str(), kind, owner, int(bucket), write_time(stamp))).await
+    client.write(NOTE, (tenant.as_str(), kind, owner, int(bucket), write_time(stamp))).await
 }
 
 /// The buckets of a list, in the order in which it is read.
@@ -51,11 +59,7 @@ pub(super) async fn read(
     range: RangeInclusive<u64>,
     oldest_first: bool,
 ) -> Result<Vec<u64>, StoreError> {
-    let ascending = "SELECT bucket FROM list_buckets WHERE tenant = ? AND kind = ? AND owner = ? AND bucket >= ?
-                     AND bucket <= ? ORDER BY bucket ASC LIMIT ?";
-    let descending = "SELECT bucket FROM list_buckets WHERE tenant = ? AND kind = ? AND owner = ? AND bucket >= ?
-                      AND bucket <= ? ORDER BY bucket DESC LIMIT ?";
-    let cql = if oldest_first { ascending } else { descending };
+    let cql = if oldest_first { ASCENDING } else { DESCENDING };
     let (kind, owner) = list.key();
     let values = (tenant.as_str(), kind, owner, int(*range.start()), int(*range.end()), limit(BUCKETS));
     let rows: Vec<(i64,)> = client.rows(cql, values).await?;

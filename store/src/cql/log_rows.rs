@@ -7,11 +7,25 @@ use scylla::value::MaybeUnset;
 use super::batches::{Placed, lanes};
 use super::buckets;
 use super::client::Client;
+use super::statements::statements;
 use super::values::{int, write_time};
 use crate::error::StoreError;
 use crate::log::{Amendment, Checkpoint, ConversationKey, DeviceRow, ItemRow, KeyRow, StateRow, VersionRow};
 use crate::rows::{Blob, CheckpointBody, event_blob};
 use crate::stamp::Stamp;
+
+statements! {
+    ITEM = "INSERT INTO messages (tenant, conversation, bucket, seq, slot, rev, at, body)
+        VALUES (:tenant, :conversation, :bucket, :seq, :slot, :rev, :at, :body) USING TIMESTAMP :stamp";
+    VERSION = "INSERT INTO message_versions (tenant, conversation, bucket, seq, rev, body)
+        VALUES (:tenant, :conversation, :bucket, :seq, :rev, :body) USING TIMESTAMP :stamp";
+    AMENDMENT = "UPDATE messages USING TIMESTAMP :stamp SET edited = :edited, recalled = :recalled
+        WHERE tenant = :tenant AND conversation = :conversation AND bucket = :bucket AND seq = :seq AND slot = 0";
+    DEVICE = "INSERT INTO devices (tenant, conversation, device, log) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
+    KEY = "INSERT INTO commands (tenant, conversation, key, entry) VALUES (?, ?, ?, ?) USING TTL ? AND TIMESTAMP ?";
+    STATE = "INSERT INTO conversations (tenant, conversation, state, seq) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
+    CHECKPOINT = "INSERT INTO partitions (reader, partition, body) VALUES (?, ?, ?) USING TIMESTAMP ?";
+}
 
 /// About how many bytes of a row are not its blob.
 const ROW_BYTES: usize = 128;
@@ -50,8 +64,6 @@ pub(super) fn id(conversation: ConversationId) -> Id {
 }
 
 pub(super) async fn items(client: &Client, rows: &[ItemRow]) -> Result<(), StoreError> {
-    let cql = "INSERT INTO messages (tenant, conversation, bucket, seq, slot, rev, at, body)
-               VALUES (:tenant, :conversation, :bucket, :seq, :slot, :rev, :at, :body) USING TIMESTAMP :stamp";
     let placed = rows.iter().map(|row| {
         let (item, key) = (&row.item, &row.conversation);
         let partition = Bucket::of(key, item.key.seq);
@@ -68,7 +80,7 @@ pub(super) async fn items(client: &Client, rows: &[ItemRow]) -> Result<(), Store
         };
         Ok(Placed { partition, bytes: values.body.len() + ROW_BYTES, values })
     });
-    client.write_lanes(cql, lanes(placed.collect::<Result<Vec<_>, StoreError>>()?)).await
+    client.write_lanes(ITEM, lanes(placed.collect::<Result<Vec<_>, StoreError>>()?)).await
 }
 
 #[derive(SerializeRow)]
@@ -83,8 +95,6 @@ struct VersionValues<'a> {
 }
 
 pub(super) async fn versions(client: &Client, rows: &[VersionRow]) -> Result<(), StoreError> {
-    let cql = "INSERT INTO message_versions (tenant, conversation, bucket, seq, rev, body)
-               VALUES (:tenant, :conversation, :bucket, :seq, :rev, :body) USING TIMESTAMP :stamp";
     let placed = rows.iter().map(|row| {
         let key = &row.conversation;
         let partition = Bucket::of(key, row.seq);
@@ -99,7 +109,7 @@ pub(super) async fn versions(client: &Client, rows: &[VersionRow]) -> Result<(),
         };
         Ok(Placed { partition, bytes: values.body.len() + ROW_BYTES, values })
     });
-    client.write_lanes(cql, lanes(placed.collect::<Result<Vec<_>, StoreError>>()?)).await
+    client.write_lanes(VERSION, lanes(placed.collect::<Result<Vec<_>, StoreError>>()?)).await
 }
 
 #[derive(SerializeRow)]
@@ -114,8 +124,6 @@ struct AmendmentValues<'a> {
 }
 
 pub(super) async fn amendments(client: &Client, rows: &[Amendment]) -> Result<(), StoreError> {
-    let cql = "UPDATE messages USING TIMESTAMP :stamp SET edited = :edited, recalled = :recalled
-               WHERE tenant = :tenant AND conversation = :conversation AND bucket = :bucket AND seq = :seq AND slot = 0";
     let placed = rows.iter().map(|row| {
         let key = &row.conversation;
         let partition = Bucket::of(key, row.seq);
@@ -133,11 +141,10 @@ pub(super) async fn amendments(client: &Client, rows: &[Amendment]) -> Result<()
         };
         Ok(Placed { partition, bytes, values })
     });
-    client.write_lanes(cql, lanes(placed.collect::<Result<Vec<_>, StoreError>>()?)).await
+    client.write_lanes(AMENDMENT, lanes(placed.collect::<Result<Vec<_>, StoreError>>()?)).await
 }
 
 pub(super) async fn devices(client: &Client, rows: &[DeviceRow]) -> Result<(), StoreError> {
-    let cql = "INSERT INTO devices (tenant, conversation, device, log) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
     let placed = rows.iter().map(|row| {
         let (key, log) = (&row.key.conversation, row.log.to_blob()?);
         let bytes = log.len() + ROW_BYTES;
@@ -145,12 +152,11 @@ pub(super) async fn devices(client: &Client, rows: &[DeviceRow]) -> Result<(), S
         let values = (place.0, place.1, place.2, log, write_time(row.stamp));
         Ok(Placed { partition: key, bytes, values })
     });
-    client.write_lanes(cql, lanes(placed.collect::<Result<Vec<_>, StoreError>>()?)).await
+    client.write_lanes(DEVICE, lanes(placed.collect::<Result<Vec<_>, StoreError>>()?)).await
 }
 
 /// Answers to keyed commands live for as long as is left of their time; none is left of one that comes so late.
 pub(super) async fn keys(client: &Client, rows: &[KeyRow]) -> Result<(), StoreError> {
-    let cql = "INSERT INTO commands (tenant, conversation, key, entry) VALUES (?, ?, ?, ?) USING TTL ? AND TIMESTAMP ?";
     let now = super::expiry::now();
     let placed = rows.iter().filter_map(|row| {
         let ttl = super::expiry::key_ttl_seconds(row.entry.at, now)?;
@@ -163,11 +169,10 @@ pub(super) async fn keys(client: &Client, rows: &[KeyRow]) -> Result<(), StoreEr
         let values = (tenant, conversation, row.key.as_str(), entry, ttl, write_time(row.stamp));
         Ok(Placed { partition: key, bytes, values })
     });
-    client.write_lanes(cql, lanes(placed.collect::<Result<Vec<_>, StoreError>>()?)).await
+    client.write_lanes(KEY, lanes(placed.collect::<Result<Vec<_>, StoreError>>()?)).await
 }
 
 pub(super) async fn states(client: &Client, rows: &[StateRow]) -> Result<(), StoreError> {
-    let cql = "INSERT INTO conversations (tenant, conversation, state, seq) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
     let placed = rows.iter().map(|row| {
         let state = &row.state;
         let (partition, blob) = ((&state.tenant, state.id), state.to_blob()?);
@@ -175,13 +180,12 @@ pub(super) async fn states(client: &Client, rows: &[StateRow]) -> Result<(), Sto
         let values = (state.tenant.as_str(), id(state.id), blob, int(state.seq), write_time(row.stamp));
         Ok(Placed { partition, bytes, values })
     });
-    client.write_lanes(cql, lanes(placed.collect::<Result<Vec<_>, StoreError>>()?)).await
+    client.write_lanes(STATE, lanes(placed.collect::<Result<Vec<_>, StoreError>>()?)).await
 }
 
 /// A checkpoint; its time is its place in the log, so one that is behind changes nothing.
 pub(super) async fn checkpoint(client: &Client, row: &Checkpoint) -> Result<(), StoreError> {
-    let cql = "INSERT INTO partitions (reader, partition, body) VALUES (?, ?, ?) USING TIMESTAMP ?";
     let stamp = Stamp::new(row.epoch, row.position)?;
     let body = CheckpointBody(row.clone()).to_blob()?;
-    client.write(cql, (row.reader.as_str(), i32::from(row.partition.0), body, write_time(stamp))).await
+    client.write(CHECKPOINT, (row.reader.as_str(), i32::from(row.partition.0), body, write_time(stamp))).await
 }

@@ -11,6 +11,7 @@ use scylla::serialize::row::SerializeRow;
 
 use super::client::Client;
 use super::log_rows::id;
+use super::statements::statements;
 use super::values::read_stamp;
 use super::{CqlStore, customers, log_rows, members, sessions};
 use crate::error::StoreError;
@@ -18,6 +19,13 @@ use crate::limits::KEYS;
 use crate::log::{Checkpoint, ConversationKey, DeviceKey, Expired, LogBatch, LogReader, LogStore};
 use crate::rows::{Blob, CheckpointBody};
 use crate::stamp::Stored;
+
+statements! {
+    CHECKPOINT = "SELECT body FROM partitions WHERE reader = ? AND partition = ?";
+    KEY = "SELECT entry, WRITETIME(entry) FROM commands WHERE tenant = ? AND conversation = ? AND key = ?";
+    STATE = "SELECT state, WRITETIME(state) FROM conversations WHERE tenant = ? AND conversation = ?";
+    DEVICE = "SELECT log, WRITETIME(log) FROM devices WHERE tenant = ? AND conversation = ? AND device = ?";
+}
 
 /// Keys of a bulk read that are asked for side by side.
 const ABREAST: usize = 64;
@@ -36,8 +44,7 @@ impl LogStore for CqlStore {
 
     async fn checkpoint(&self, reader: LogReader, partition: Partition) -> Result<Option<Checkpoint>, StoreError> {
         let _call = self.client.enter().await?;
-        let cql = "SELECT body FROM partitions WHERE reader = ? AND partition = ?";
-        let row = self.client.first::<(Vec<u8>,)>(cql, (reader.as_str(), i32::from(partition.0))).await?;
+        let row = self.client.first::<(Vec<u8>,)>(CHECKPOINT, (reader.as_str(), i32::from(partition.0))).await?;
         row.map(|(body,)| Ok(CheckpointBody::from_blob(&body)?.0)).transpose()
     }
 
@@ -64,9 +71,8 @@ impl LogStore for CqlStore {
         key: &CommandKey,
     ) -> Result<Option<Stored<KeyEntry>>, StoreError> {
         let _call = self.client.enter().await?;
-        let cql = "SELECT entry, WRITETIME(entry) FROM commands WHERE tenant = ? AND conversation = ? AND key = ?";
         let (tenant, conversation) = (conversation.tenant.as_str(), id(conversation.conversation));
-        stored(&self.client, cql, (tenant, conversation, key.as_str())).await
+        stored(&self.client, KEY, (tenant, conversation, key.as_str())).await
     }
 
     /// Keys and logins have a TTL.
@@ -110,12 +116,10 @@ pub(super) async fn conversation(
     client: &Client,
     key: &ConversationKey,
 ) -> Result<Option<Stored<Conversation>>, StoreError> {
-    let cql = "SELECT state, WRITETIME(state) FROM conversations WHERE tenant = ? AND conversation = ?";
-    stored(client, cql, (key.tenant.as_str(), id(key.conversation))).await
+    stored(client, STATE, (key.tenant.as_str(), id(key.conversation))).await
 }
 
 async fn device(client: &Client, key: &DeviceKey) -> Result<Option<Stored<DeviceLog>>, StoreError> {
-    let cql = "SELECT log, WRITETIME(log) FROM devices WHERE tenant = ? AND conversation = ? AND device = ?";
     let conversation = &key.conversation;
-    stored(client, cql, (conversation.tenant.as_str(), id(conversation.conversation), key.device.as_str())).await
+    stored(client, DEVICE, (conversation.tenant.as_str(), id(conversation.conversation), key.device.as_str())).await
 }

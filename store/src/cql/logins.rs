@@ -13,13 +13,33 @@ use scylla::{DeserializeRow, SerializeRow};
 
 use super::client::Client;
 use super::expiry::{now, ttl_seconds};
+use super::statements::statements;
 use super::values::{at, int, kind, limit, read_at, read_tenant, read_u8, read_u64};
 use crate::directory::{LoginSession, TokenHash};
 use crate::error::StoreError;
 use crate::limits::LOGINS_PER_USER;
 use crate::rows::user_from_text;
 
+statements! {
+    OF_USER = "SELECT created_at, token_hash FROM logins_by_user WHERE tenant = ? AND user_kind = ? AND user_id = ? LIMIT ?";
+    LIST = "INSERT INTO logins_by_user (tenant, user_kind, user_id, created_at, token_hash) VALUES (?, ?, ?, ?, ?)
+        USING TTL ? AND TIMESTAMP ?";
+    INSERT = "INSERT INTO login_sessions
+            (token_hash, tenant, user_kind, user_id, created_at, expires_at, last_seen_at, remember, device)
+        VALUES
+            (:token_hash, :tenant, :user_kind, :user_id, :created_at, :expires_at, :last_seen_at, :remember, :device)
+        USING TTL :ttl AND TIMESTAMP :written";
+    DELETE = "DELETE FROM login_sessions USING TIMESTAMP ? WHERE token_hash = ?";
+    UNLIST = "DELETE FROM logins_by_user USING TIMESTAMP ?
+        WHERE tenant = ? AND user_kind = ? AND user_id = ? AND created_at = ? AND token_hash = ?";
+    STORED = "SELECT tenant, user_kind, user_id, created_at, expires_at, last_seen_at, remember, device,
+               WRITETIME(last_seen_at) AS written
+        FROM login_sessions WHERE token_hash = ?";
+}
+
 const DELETED_AHEAD: Duration = Duration::from_secs(60 * 60);
+/// Pages of logins that are deleted in one call; nobody has so many.
+const REVOKED_PAGES: u64 = 1_000;
 /// Logins read or deleted side by side.
 const ABREAST: usize = 32;
 
@@ -51,24 +71,56 @@ pub(super) async fn touch(
 }
 
 pub(super) async fn of_user(client: &Client, tenant: &TenantId, user: &User) -> Result<Vec<LoginSession>, StoreError> {
-    let cql = "SELECT token_hash FROM logins_by_user WHERE tenant = ? AND user_kind = ? AND user_id = ? LIMIT ?";
-    let values = (tenant.as_str(), kind(user), user.id.as_str(), limit(LOGINS_PER_USER as usize));
-    let rows: Vec<(Vec<u8>,)> = client.rows(cql, values).await?;
-    let logins = futures::stream::iter(rows).map(|(hash,)| async move { by_hash(client, read_hash(&hash)?).await });
+    let entries = listed(client, tenant, user).await?;
+    let logins = futures::stream::iter(entries).map(|(_, hash)| by_hash(client, hash));
     logins.buffered(ABREAST).try_filter_map(|login| async move { Ok(login) }).try_collect().await
+}
+
+/// The newest ones of a user's list.
+async fn listed(client: &Client, tenant: &TenantId, user: &User) -> Result<Vec<(At, TokenHash)>, StoreError> {
+    let values = (tenant.as_str(), kind(user), user.id.as_str(), limit(LOGINS_PER_USER as usize));
+    let rows: Vec<(i64, Vec<u8>)> = client.rows(OF_USER, values).await?;
+    rows.into_iter().map(|(created_at, hash)| Ok((read_at(created_at)?, read_hash(&hash)?))).collect()
 }
 
 pub(super) async fn revoke(client: &Client, token_hash: TokenHash) -> Result<bool, StoreError> {
     let Some(login) = by_hash(client, token_hash).await? else { return Ok(false) };
-    delete(client, &login).await?;
+    let key = Key { tenant: &login.tenant, user: &login.user, created_at: login.created_at, token_hash };
+    delete(client, key, login.last_seen_at).await?;
     Ok(true)
 }
 
+/// Deletes page after page until none is listed. What is listed without being there (its first write is under way) is
+/// deleted too, and so does not come.
 pub(super) async fn revoke_all(client: &Client, tenant: &TenantId, user: &User) -> Result<Vec<TokenHash>, StoreError> {
-    let logins = of_user(client, tenant, user).await?;
-    let deletions: Vec<_> = logins.iter().map(|login| delete(client, login)).collect();
-    futures::stream::iter(deletions).buffer_unordered(ABREAST).try_collect::<()>().await?;
-    Ok(logins.iter().map(|login| login.token_hash).collect())
+    let mut revoked = Vec::new();
+    for _ in 0..REVOKED_PAGES {
+        let page = listed(client, tenant, user).await?;
+        let is_last = page.len() < LOGINS_PER_USER as usize;
+        let deletions: Vec<_> = page.into_iter().map(|entry| delete_listed(client, tenant, user, entry)).collect();
+        let mut deletions = futures::stream::iter(deletions).buffer_unordered(ABREAST);
+        while let Some(deleted) = deletions.try_next().await? {
+            revoked.extend(deleted);
+        }
+        if is_last {
+            return Ok(revoked);
+        }
+    }
+    let limit = u64::from(LOGINS_PER_USER) * REVOKED_PAGES;
+    Err(StoreError::TooMany { what: "logins of a user", asked: limit + 1, limit })
+}
+
+/// Answers its hash if it was there.
+async fn delete_listed(
+    client: &Client,
+    tenant: &TenantId,
+    user: &User,
+    (created_at, token_hash): (At, TokenHash),
+) -> Result<Option<TokenHash>, StoreError> {
+    let login = by_hash(client, token_hash).await?;
+    let last_seen_at = login.as_ref().map_or(created_at, |login| login.last_seen_at);
+    delete(client, Key { tenant, user, created_at, token_hash }, last_seen_at).await?;
+    Ok(login.map(|login| login.token_hash))
 }
 
 #[derive(SerializeRow)]
@@ -87,19 +139,10 @@ struct LoginValues<'a> {
 }
 
 async fn write(client: &Client, login: &LoginSession, written: i64) -> Result<(), StoreError> {
-    let listed =
-        "INSERT INTO logins_by_user (tenant, user_kind, user_id, created_at, token_hash) VALUES (?, ?, ?, ?, ?)
-                  USING TTL ? AND TIMESTAMP ?";
     let (tenant, user_kind, user_id) = (login.tenant.as_str(), kind(&login.user), login.user.id.as_str());
     let ttl = ttl_seconds(login.expires_at, now());
     let (hash, created_at) = (login.token_hash.0.as_slice(), at(login.created_at));
-    client.write(listed, (tenant, user_kind, user_id, created_at, hash, ttl, written)).await?;
-    let cql =
-        "INSERT INTO login_sessions (token_hash, tenant, user_kind, user_id, created_at, expires_at, last_seen_at,
-                                           remember, device)
-               VALUES (:token_hash, :tenant, :user_kind, :user_id, :created_at, :expires_at, :last_seen_at, :remember,
-                       :device)
-               USING TTL :ttl AND TIMESTAMP :written";
+    client.write(LIST, (tenant, user_kind, user_id, created_at, hash, ttl, written)).await?;
     let values = LoginValues {
         token_hash: hash,
         tenant,
@@ -113,19 +156,24 @@ async fn write(client: &Client, login: &LoginSession, written: i64) -> Result<()
         ttl,
         written,
     };
-    client.write(cql, values).await
+    client.write(INSERT, values).await
 }
 
-async fn delete(client: &Client, login: &LoginSession) -> Result<(), StoreError> {
-    let hash = login.token_hash.0.as_slice();
+/// Where a login stands in both tables.
+struct Key<'a> {
+    tenant: &'a TenantId,
+    user: &'a User,
+    created_at: At,
+    token_hash: TokenHash,
+}
+
+async fn delete(client: &Client, key: Key<'_>, last_seen_at: At) -> Result<(), StoreError> {
+    let hash = key.token_hash.0.as_slice();
     let ahead = At(now().0.saturating_add(DELETED_AHEAD.as_millis() as u64));
-    let deleted = micros(ahead.max(login.last_seen_at)) + 999;
-    let cql = "DELETE FROM login_sessions USING TIMESTAMP ? WHERE token_hash = ?";
-    client.write(cql, (deleted, hash)).await?;
-    let listed = "DELETE FROM logins_by_user USING TIMESTAMP ?
-                  WHERE tenant = ? AND user_kind = ? AND user_id = ? AND created_at = ? AND token_hash = ?";
-    let (tenant, user_kind, user_id) = (login.tenant.as_str(), kind(&login.user), login.user.id.as_str());
-    client.write(listed, (deleted, tenant, user_kind, user_id, at(login.created_at), hash)).await
+    let deleted = micros(ahead.max(last_seen_at)) + 999;
+    client.write(DELETE, (deleted, hash)).await?;
+    let (tenant, user_kind, user_id) = (key.tenant.as_str(), kind(key.user), key.user.id.as_str());
+    client.write(UNLIST, (deleted, tenant, user_kind, user_id, at(key.created_at), hash)).await
 }
 
 #[derive(DeserializeRow)]
@@ -143,10 +191,7 @@ struct LoginRow {
 
 /// A login and the time of its last write.
 async fn stored(client: &Client, token_hash: TokenHash) -> Result<Option<(LoginSession, i64)>, StoreError> {
-    let cql = "SELECT tenant, user_kind, user_id, created_at, expires_at, last_seen_at, remember, device,
-                      WRITETIME(last_seen_at) AS written
-               FROM login_sessions WHERE token_hash = ?";
-    let Some(row) = client.first::<LoginRow>(cql, (token_hash.0.as_slice(),)).await? else { return Ok(None) };
+    let Some(row) = client.first::<LoginRow>(STORED, (token_hash.0.as_slice(),)).await? else { return Ok(None) };
     let login = LoginSession {
         token_hash,
         tenant: read_tenant(&row.tenant)?,

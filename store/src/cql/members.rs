@@ -1,7 +1,8 @@
 //! Memberships, and the list of a user's conversations.
 //!
 //! The list is sorted by activity, which changes with every message, so it is not in a key. All of a user's rows are read
-//! in pieces and the newest kept: their number has to be told anyway, and with `active_only` only the rows know it.
+//! in pieces and the newest kept: their number has to be told anyway, and with `active_only` only the rows know it. Whose
+//! rows are more than one piece waits for a turn, so that few such lists are read at a time.
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use kefu_model::{TenantId, User};
@@ -12,12 +13,23 @@ use super::client::Client;
 use super::history::Scope;
 use super::log_rows::{Id, id};
 use super::log_store;
+use super::statements::statements;
 use super::values::{at, int, kind, limit, read_at, read_conversation, read_stamp, read_u64, write_time};
 use crate::error::StoreError;
 use crate::history::{ConversationCursor, ConversationEntry, ConversationPage, ConversationQuery};
 use crate::limits::COUNT_ROWS;
 use crate::log::{ConversationKey, MemberRow};
 use crate::paging::{cut, page};
+
+statements! {
+    INSERT = "INSERT INTO by_member
+            (tenant, user_kind, user_id, conversation, active, read, delivered, rev, seq, updated_at)
+        VALUES
+            (:tenant, :user_kind, :user_id, :conversation, :active, :read, :delivered, :rev, :seq, :updated_at)
+        USING TIMESTAMP :stamp";
+    OF_USER = "SELECT conversation, active, read, delivered, rev, seq, updated_at, WRITETIME(updated_at) AS written
+        FROM by_member WHERE tenant = ? AND user_kind = ? AND user_id = ? AND conversation > ? LIMIT ?";
+}
 
 /// Rows of one read.
 const CHUNK: usize = 5_000;
@@ -43,11 +55,6 @@ struct MemberValues<'a> {
 const ROW_BYTES: usize = 256;
 
 pub(super) async fn write(client: &Client, rows: &[MemberRow]) -> Result<(), StoreError> {
-    let cql = "INSERT INTO by_member (tenant, user_kind, user_id, conversation, active, read, delivered, rev, seq,
-                                      updated_at)
-               VALUES (:tenant, :user_kind, :user_id, :conversation, :active, :read, :delivered, :rev, :seq,
-                       :updated_at)
-               USING TIMESTAMP :stamp";
     let placed = rows.iter().map(|row| {
         let values = MemberValues {
             tenant: row.conversation.tenant.as_str(),
@@ -64,7 +71,7 @@ pub(super) async fn write(client: &Client, rows: &[MemberRow]) -> Result<(), Sto
         };
         Placed { partition: (&row.conversation.tenant, &row.user), bytes: ROW_BYTES, values }
     });
-    client.write_lanes(cql, lanes(placed)).await
+    client.write_lanes(INSERT, lanes(placed)).await
 }
 
 pub(super) async fn list(
@@ -92,12 +99,10 @@ async fn newest(
     query: &ConversationQuery,
     most: usize,
 ) -> Result<(Vec<MemberRow>, u64), StoreError> {
-    let cql = "SELECT conversation, active, read, delivered, rev, seq, updated_at, WRITETIME(updated_at) AS written
-               FROM by_member WHERE tenant = ? AND user_kind = ? AND user_id = ? AND conversation > ? LIMIT ?";
-    let (mut newest, mut total, mut after) = (Vec::new(), 0, Vec::new());
+    let (mut newest, mut total, mut after, mut turn) = (Vec::new(), 0, Vec::new(), None);
     loop {
         let values = (tenant.as_str(), kind(user), user.id.as_str(), after.as_slice(), limit(CHUNK));
-        let rows: Vec<Row> = client.rows(cql, values).await?;
+        let rows: Vec<Row> = client.rows(OF_USER, values).await?;
         let is_last = rows.len() < CHUNK;
         for row in rows {
             after.clone_from(&row.conversation);
@@ -114,6 +119,9 @@ async fn newest(
         newest.truncate(most);
         if is_last {
             return Ok((newest, total.min(COUNT_ROWS)));
+        }
+        if turn.is_none() {
+            turn = Some(client.long_list().await?);
         }
     }
 }

@@ -10,11 +10,23 @@ use scylla::DeserializeRow;
 use super::batches::{Placed, lanes};
 use super::buckets::{DAY_MS, ROLLUP_SHARDS, day, rollup_shard};
 use super::client::Client;
+use super::statements::statements;
 use super::values::{at, int, limit, read_at, read_stamp, read_u64, read_user_id, write_time};
 use super::{CqlStore, log_rows};
 use crate::error::StoreError;
 use crate::limits::ROLLUP_DAYS;
 use crate::report::{Metric, ReportStore, RollupBatch, RollupQuery, RollupRow};
+
+statements! {
+    INSERT = "INSERT INTO rollups (tenant, day, shard, agent, bucket, metric, partition, value)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
+    OF_ALL = "SELECT agent, bucket, metric, partition, value, WRITETIME(value) AS written FROM rollups
+        WHERE tenant = ? AND day = ? AND shard = ? AND (agent, bucket, metric, partition) > (?, ?, ?, ?)
+        LIMIT ?";
+    OF_AGENT = "SELECT agent, bucket, metric, partition, value, WRITETIME(value) AS written FROM rollups
+        WHERE tenant = ? AND day = ? AND shard = ? AND agent = ? AND (bucket, metric, partition) > (?, ?, ?)
+        LIMIT ?";
+}
 
 /// Rows of one read.
 const CHUNK: usize = 5_000;
@@ -43,8 +55,6 @@ impl ReportStore for CqlStore {
 }
 
 async fn write(client: &Client, rows: &[RollupRow]) -> Result<(), StoreError> {
-    let cql = "INSERT INTO rollups (tenant, day, shard, agent, bucket, metric, partition, value)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
     let placed = rows.iter().map(|row| {
         let (tenant, day, shard) = (row.tenant.as_str(), int(day(row.bucket.0)), rollup_shard(row.partition.0));
         let agent = row.agent.as_ref().map_or("", UserId::as_str);
@@ -52,7 +62,7 @@ async fn write(client: &Client, rows: &[RollupRow]) -> Result<(), StoreError> {
         let values = (tenant, day, shard, key.0, key.1, key.2, key.3, int(row.value), write_time(row.stamp));
         Placed { partition: (tenant, day, shard), bytes: ROW_BYTES, values }
     });
-    client.write_lanes(cql, lanes(placed)).await
+    client.write_lanes(INSERT, lanes(placed)).await
 }
 
 /// Values and newest stamps by (bucket, agent, metric).
@@ -129,16 +139,10 @@ async fn chunk(
     (day, shard): (u64, i16),
     after: Option<(String, i64, String, i32)>,
 ) -> Result<Vec<Row>, StoreError> {
-    let of_all = "SELECT agent, bucket, metric, partition, value, WRITETIME(value) AS written FROM rollups
-                  WHERE tenant = ? AND day = ? AND shard = ? AND (agent, bucket, metric, partition) > (?, ?, ?, ?)
-                  LIMIT ?";
-    let of_agent = "SELECT agent, bucket, metric, partition, value, WRITETIME(value) AS written FROM rollups
-                    WHERE tenant = ? AND day = ? AND shard = ? AND agent = ? AND (bucket, metric, partition) > (?, ?, ?)
-                    LIMIT ?";
     let (last_agent, bucket, metric, partition) = after.unwrap_or((String::new(), i64::MIN, String::new(), 0));
     let (cql, agent) = match agent {
-        None => (of_all, last_agent.as_str()),
-        Some(agent) => (of_agent, agent.as_str()),
+        None => (OF_ALL, last_agent.as_str()),
+        Some(agent) => (OF_AGENT, agent.as_str()),
     };
     let values = (tenant.as_str(), int(day), shard, agent, bucket, metric.as_str(), partition, limit(CHUNK));
     client.rows(cql, values).await

@@ -18,7 +18,7 @@ use super::config::{CqlConfig, Replication};
 use crate::error::StoreError;
 use lease::Lease;
 
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001_initial.cql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/0001_initial.cql"), include_str!("schema/0002_shorter_grace.cql")];
 
 /// The newest version of the schema that is known here.
 #[expect(clippy::cast_possible_truncation, reason = "a handful of migrations")]

@@ -17,12 +17,28 @@ use super::client::Client;
 use super::list_buckets::{self, List};
 use super::log_rows::id;
 use super::sessions::{self, agent_id};
+use super::statements::statements;
 use super::values::{at, int, limit, read_at, read_conversation, read_u64, write_time};
 use crate::error::StoreError;
 use crate::history::{SessionCursor, SessionPage, SessionQuery};
 use crate::limits::COUNT_ROWS;
 use crate::log::SessionRow;
 use crate::paging::{cut, page};
+
+statements! {
+    UNLIST = "DELETE FROM session_lists USING TIMESTAMP ?
+        WHERE tenant = ? AND agent = ? AND bucket = ? AND opened_at = ? AND conversation = ? AND ordinal = ?";
+    LIST = "INSERT INTO session_lists (tenant, agent, bucket, opened_at, conversation, ordinal, status)
+        VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
+    ASCENDING = "SELECT opened_at, conversation, ordinal, status, agent FROM session_lists
+        WHERE tenant = ? AND agent = ? AND bucket = ? AND (opened_at, conversation, ordinal) >= (?, ?, ?)
+            AND (opened_at, conversation, ordinal) < (?, ?, ?)
+        ORDER BY opened_at ASC, conversation ASC, ordinal ASC LIMIT ?";
+    DESCENDING = "SELECT opened_at, conversation, ordinal, status, agent FROM session_lists
+        WHERE tenant = ? AND agent = ? AND bucket = ? AND (opened_at, conversation, ordinal) >= (?, ?, ?)
+            AND (opened_at, conversation, ordinal) < (?, ?, ?)
+        ORDER BY opened_at DESC, conversation DESC, ordinal DESC LIMIT ?";
+}
 
 /// Rows of one read.
 const CHUNK: usize = 1_000;
@@ -66,22 +82,18 @@ pub(super) async fn place(client: &Client, row: &SessionRow, agent_before: &str)
     if agent_before.is_empty() || agent_before == agent {
         return Ok(());
     }
-    let cql = "DELETE FROM session_lists USING TIMESTAMP ?
-               WHERE tenant = ? AND agent = ? AND bucket = ? AND opened_at = ? AND conversation = ? AND ordinal = ?";
     let (key, bucket) = (&row.conversation, int(of_session(agent_before, row.opened_at.0)));
     let place = (at(row.opened_at), id(key.conversation), int(row.ordinal));
     let values = (write_time(row.stamp), key.tenant.as_str(), agent_before, bucket, place.0, place.1, place.2);
-    client.write(cql, values).await
+    client.write(UNLIST, values).await
 }
 
 async fn list(client: &Client, row: &SessionRow, agent: &str) -> Result<(), StoreError> {
     let (key, bucket) = (&row.conversation, of_session(agent, row.opened_at.0));
     list_buckets::note(client, &key.tenant, List::Sessions(agent), bucket, row.stamp).await?;
-    let cql = "INSERT INTO session_lists (tenant, agent, bucket, opened_at, conversation, ordinal, status)
-               VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
     let place = (at(row.opened_at), id(key.conversation), int(row.ordinal));
     let (status, written) = (sessions::status(row.status), write_time(row.stamp));
-    client.write(cql, (key.tenant.as_str(), agent, int(bucket), place.0, place.1, place.2, status, written)).await
+    client.write(LIST, (key.tenant.as_str(), agent, int(bucket), place.0, place.1, place.2, status, written)).await
 }
 
 pub(super) async fn read(client: &Client, tenant: &TenantId, query: &SessionQuery) -> Result<SessionPage, StoreError> {
@@ -201,15 +213,7 @@ impl Question<'_> {
     }
 
     async fn chunk(&self, agent: &str, bucket: u64, range: &Range, rows: usize) -> Result<Vec<Entry>, StoreError> {
-        let ascending = "SELECT opened_at, conversation, ordinal, status, agent FROM session_lists
-             WHERE tenant = ? AND agent = ? AND bucket = ? AND (opened_at, conversation, ordinal) >= (?, ?, ?)
-                 AND (opened_at, conversation, ordinal) < (?, ?, ?)
-             ORDER BY opened_at ASC, conversation ASC, ordinal ASC LIMIT ?";
-        let descending = "SELECT opened_at, conversation, ordinal, status, agent FROM session_lists
-             WHERE tenant = ? AND agent = ? AND bucket = ? AND (opened_at, conversation, ordinal) >= (?, ?, ?)
-                 AND (opened_at, conversation, ordinal) < (?, ?, ?)
-             ORDER BY opened_at DESC, conversation DESC, ordinal DESC LIMIT ?";
-        let cql = if self.query.oldest_first { ascending } else { descending };
+        let cql = if self.query.oldest_first { ASCENDING } else { DESCENDING };
         let (lower, upper) = (&range.lower, &range.upper);
         let values = (
             (self.tenant.as_str(), agent, int(bucket)),

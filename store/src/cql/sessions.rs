@@ -1,15 +1,19 @@
 //! Sessions, and those that are open.
 
+use std::time::Duration;
+
 use futures::{StreamExt as _, TryStreamExt as _};
 use kefu_model::conversation::SessionStatus;
-use kefu_model::{ConversationId, Name, TenantId, User, UserId};
+use kefu_model::{At, ConversationId, Name, TenantId, User, UserId};
 use scylla::value::MaybeUnset;
 use scylla::{DeserializeRow, SerializeRow};
 
 use super::buckets::{OPEN_SHARDS, open_shard};
 use super::client::Client;
+use super::expiry::now;
 use super::log_rows::{Id, id};
 use super::session_lists::{self, Entry};
+use super::statements::statements;
 use super::values::{
     at, int, kind, limit, read_at, read_conversation, read_name, read_opt_at, read_stamp, read_u8, read_u64,
     read_user_id, write_time,
@@ -20,8 +24,35 @@ use crate::limits::COUNT_ROWS;
 use crate::log::{ConversationKey, SessionRow};
 use crate::rows::{status_from, status_number, user_from_text};
 
+statements! {
+    KNOWN = "SELECT agent, WRITETIME(status) FROM sessions WHERE tenant = ? AND conversation = ? AND ordinal = ?";
+    CLOSE = "DELETE FROM open_sessions USING TIMESTAMP ?
+        WHERE tenant = ? AND shard = ? AND conversation = ? AND ordinal = ?";
+    OPEN = "INSERT INTO open_sessions (tenant, shard, conversation, ordinal, status, agent, opened_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
+    INSERT = "INSERT INTO sessions
+            (tenant, conversation, ordinal, status, customer, customer_name, opened_at, agent, agent_name, assigned_at,
+             ended_at, ended_by_kind, ended_by, end_reason, rating, comment)
+        VALUES (:tenant, :conversation, :ordinal, :status, :customer, :customer_name, :opened_at, :agent,
+                :agent_name, :assigned_at, :ended_at, :ended_by_kind, :ended_by, :end_reason, :rating, :comment)
+        USING TIMESTAMP :stamp";
+    OPEN_OF_SHARD = "SELECT opened_at, conversation, ordinal, status, agent FROM open_sessions
+        WHERE tenant = ? AND shard = ? LIMIT ?";
+    STATUS = "SELECT status FROM sessions WHERE tenant = ? AND conversation = ? AND ordinal = ?";
+    OF_CONVERSATION = "SELECT opened_at, conversation, ordinal, status, agent FROM sessions
+        WHERE tenant = ? AND conversation = ? LIMIT ?";
+    ONE = "SELECT status, customer, customer_name, opened_at, agent, agent_name, assigned_at, ended_at, ended_by_kind,
+               ended_by, end_reason, rating, comment, WRITETIME(status) AS written
+        FROM sessions WHERE tenant = ? AND conversation = ? AND ordinal = ?";
+}
+
 /// Sessions written, or shards read, side by side.
 const ABREAST: usize = 32;
+
+/// `gc_grace_seconds` of the table of open sessions, by its migration.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// Most old entries that are judged by their rows for one list or count.
+const JUDGED: usize = 1_000;
 
 /// Writes sessions: the lists first, the row itself last, so that an entry of a list is at worst one whose row does not
 /// say the same yet, and is judged by the row.
@@ -31,9 +62,8 @@ pub(super) async fn write(client: &Client, rows: &[SessionRow]) -> Result<(), St
 }
 
 async fn write_one(client: &Client, row: &SessionRow) -> Result<(), StoreError> {
-    let cql = "SELECT agent, WRITETIME(status) FROM sessions WHERE tenant = ? AND conversation = ? AND ordinal = ?";
     let (tenant, conversation) = (row.conversation.tenant.as_str(), id(row.conversation.conversation));
-    let known = client.first::<(Option<String>, Option<i64>)>(cql, (tenant, conversation, int(row.ordinal))).await?;
+    let known = client.first::<(Option<String>, Option<i64>)>(KNOWN, (tenant, conversation, int(row.ordinal))).await?;
     let (agent, written) = known.unwrap_or_default();
     // An older row changes no list: its entry might be one that was never written and so was never taken away.
     if written.is_none_or(|written| written <= write_time(row.stamp)) {
@@ -47,15 +77,11 @@ async fn open_or_close(client: &Client, row: &SessionRow) -> Result<(), StoreErr
     let key = &row.conversation;
     let (tenant, shard, conversation) = (key.tenant.as_str(), open_shard(key.conversation), id(key.conversation));
     if row.status == SessionStatus::Ended {
-        let cql = "DELETE FROM open_sessions USING TIMESTAMP ?
-                   WHERE tenant = ? AND shard = ? AND conversation = ? AND ordinal = ?";
-        return client.write(cql, (write_time(row.stamp), tenant, shard, conversation, int(row.ordinal))).await;
+        return client.write(CLOSE, (write_time(row.stamp), tenant, shard, conversation, int(row.ordinal))).await;
     }
-    let cql = "INSERT INTO open_sessions (tenant, shard, conversation, ordinal, status, agent, opened_at)
-               VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
     let place = (tenant, shard, conversation, int(row.ordinal));
     let says = (status(row.status), agent_id(row), at(row.opened_at), write_time(row.stamp));
-    client.write(cql, (place.0, place.1, place.2, place.3, says.0, says.1, says.2, says.3)).await
+    client.write(OPEN, (place.0, place.1, place.2, place.3, says.0, says.1, says.2, says.3)).await
 }
 
 #[derive(SerializeRow)]
@@ -80,12 +106,6 @@ struct SessionValues<'a> {
 }
 
 async fn insert(client: &Client, row: &SessionRow) -> Result<(), StoreError> {
-    let cql = "INSERT INTO sessions (tenant, conversation, ordinal, status, customer, customer_name, opened_at, agent,
-                                     agent_name, assigned_at, ended_at, ended_by_kind, ended_by, end_reason, rating,
-                                     comment)
-               VALUES (:tenant, :conversation, :ordinal, :status, :customer, :customer_name, :opened_at, :agent,
-                       :agent_name, :assigned_at, :ended_at, :ended_by_kind, :ended_by, :end_reason, :rating, :comment)
-               USING TIMESTAMP :stamp";
     let (customer, customer_name) = person(row.customer.as_ref());
     let (agent, agent_name) = person(row.agent.as_ref());
     let values = SessionValues {
@@ -107,7 +127,7 @@ async fn insert(client: &Client, row: &SessionRow) -> Result<(), StoreError> {
         comment: MaybeUnset::from_option(row.comment.as_deref()),
         stamp: write_time(row.stamp),
     };
-    client.write(cql, values).await
+    client.write(INSERT, values).await
 }
 
 /// A status for a column.
@@ -128,14 +148,39 @@ fn person(person: Option<&(User, Option<Name>)>) -> (Option<&str>, Option<&str>)
 }
 
 /// All open sessions of a tenant, at most [`COUNT_ROWS`] of each shard.
+///
+/// A deletion is forgotten after [`FORGOTTEN_AFTER`], and a replica that had missed it may bring the entry back. Such an
+/// entry is older than that; the oldest of the old ones are judged by their rows, at most [`JUDGED`] of them.
 pub(super) async fn open(client: &Client, tenant: &TenantId) -> Result<Vec<Entry>, StoreError> {
-    let cql = "SELECT opened_at, conversation, ordinal, status, agent FROM open_sessions
-               WHERE tenant = ? AND shard = ? LIMIT ?";
     let limit = limit(usize::try_from(COUNT_ROWS).unwrap_or(usize::MAX));
     let shards: Vec<_> =
-        (0..OPEN_SHARDS).map(|shard| client.rows::<Entry>(cql, (tenant.as_str(), shard, limit))).collect();
+        (0..OPEN_SHARDS).map(|shard| client.rows::<Entry>(OPEN_OF_SHARD, (tenant.as_str(), shard, limit))).collect();
     let entries: Vec<Vec<Entry>> = futures::stream::iter(shards).buffered(ABREAST).try_collect().await?;
-    Ok(entries.concat())
+    let (judged, mut open) = doubtful(entries.concat(), now());
+    let judging: Vec<_> = judged.into_iter().map(|entry| as_row_says(client, tenant, entry)).collect();
+    let mut judging = futures::stream::iter(judging).buffer_unordered(ABREAST);
+    while let Some(entry) = judging.try_next().await? {
+        open.extend(entry);
+    }
+    Ok(open)
+}
+
+/// Entries that may be of sessions that have ended long ago, and the others.
+fn doubtful(mut entries: Vec<Entry>, now: At) -> (Vec<Entry>, Vec<Entry>) {
+    entries.sort_unstable_by_key(|entry| entry.opened_at);
+    let old_until = at(now).saturating_sub_unsigned(FORGOTTEN_AFTER.as_millis() as u64);
+    let old = entries.partition_point(|entry| entry.opened_at <= old_until);
+    let young = entries.split_off(old.min(JUDGED));
+    (entries, young)
+}
+
+/// The entry, if its session is there and open.
+async fn as_row_says(client: &Client, tenant: &TenantId, entry: Entry) -> Result<Option<Entry>, StoreError> {
+    let conversation = entry.conversation.as_slice();
+    let row = client.first::<(i8,)>(STATUS, (tenant.as_str(), conversation, entry.ordinal)).await?;
+    let Some((status,)) = row else { return Ok(None) };
+    let is_open = status_from(read_u8(status)?)? != SessionStatus::Ended;
+    Ok(Some(entry).filter(|_| is_open))
 }
 
 /// All sessions of a conversation, at most [`COUNT_ROWS`].
@@ -144,10 +189,8 @@ pub(super) async fn of_conversation(
     tenant: &TenantId,
     conversation: ConversationId,
 ) -> Result<Vec<Entry>, StoreError> {
-    let cql = "SELECT opened_at, conversation, ordinal, status, agent FROM sessions
-               WHERE tenant = ? AND conversation = ? LIMIT ?";
     let limit = limit(usize::try_from(COUNT_ROWS).unwrap_or(usize::MAX));
-    client.rows(cql, (tenant.as_str(), id(conversation), limit)).await
+    client.rows(OF_CONVERSATION, (tenant.as_str(), id(conversation), limit)).await
 }
 
 pub(super) async fn counts(
@@ -193,11 +236,7 @@ pub(super) async fn one_session(
     conversation: ConversationId,
     ordinal: u64,
 ) -> Result<Option<SessionRow>, StoreError> {
-    let cql =
-        "SELECT status, customer, customer_name, opened_at, agent, agent_name, assigned_at, ended_at, ended_by_kind,
-                      ended_by, end_reason, rating, comment, WRITETIME(status) AS written
-               FROM sessions WHERE tenant = ? AND conversation = ? AND ordinal = ?";
-    let row = client.first::<Row>(cql, (tenant.as_str(), id(conversation), int(ordinal))).await?;
+    let row = client.first::<Row>(ONE, (tenant.as_str(), id(conversation), int(ordinal))).await?;
     let key = ConversationKey { tenant: tenant.clone(), conversation };
     row.map(|row| row.into_session(key, ordinal)).transpose()
 }
@@ -239,5 +278,26 @@ impl Entry {
     /// The row itself.
     pub(super) async fn session(&self, client: &Client, tenant: &TenantId) -> Result<Option<SessionRow>, StoreError> {
         one_session(client, tenant, read_conversation(&self.conversation)?, read_u64(self.ordinal)?).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(opened_at: i64) -> Entry {
+        Entry { opened_at, conversation: Vec::new(), ordinal: 1, status: 1, agent: None }
+    }
+
+    #[test]
+    fn old_entries_are_doubtful_and_not_all_of_them() {
+        let (day, now) = (24 * 60 * 60 * 1_000, At(10 * 24 * 60 * 60 * 1_000));
+        let (old, young) = doubtful([10, 9, 8, 3].map(|days| entry(days * day)).to_vec(), now);
+        assert_eq!(old.iter().map(|entry| entry.opened_at / day).collect::<Vec<_>>(), [3, 8, 9]);
+        assert_eq!(young.iter().map(|entry| entry.opened_at / day).collect::<Vec<_>>(), [10]);
+        let many = (0..JUDGED + 10).map(|_| entry(1)).collect();
+        let (old, others) = doubtful(many, now);
+        assert_eq!((old.len(), others.len()), (JUDGED, 10));
+        assert_eq!(doubtful(Vec::new(), At(0)).0.len(), 0);
     }
 }

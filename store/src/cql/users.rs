@@ -4,12 +4,33 @@ use kefu_model::{Name, TenantId, UserId};
 use scylla::{DeserializeRow, SerializeRow};
 
 use super::client::Client;
+use super::statements::statements;
 use super::values::{at, int, limit, read_at, read_tenant, read_u64, read_user_id};
 use crate::directory::{Deployment, Secret, UserPage, UserQuery, UserRecord, canonical_username};
 use crate::error::StoreError;
 use crate::limits::USERNAME_BYTES;
 use crate::paging::{cut, page};
 use crate::rows::{role_from_text, text_id};
+
+statements! {
+    DEPLOYMENT = "SELECT id, partitions, allocation_partitions, partition_hash, created_at, demo, signing_secret
+        FROM deployment WHERE one = 1";
+    CREATE_DEPLOYMENT = "INSERT INTO deployment
+            (one, id, partitions, allocation_partitions, partition_hash, created_at, demo, signing_secret)
+        VALUES (1, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS";
+    CLAIM = "INSERT INTO usernames (tenant, username, id) VALUES (?, ?, ?) IF NOT EXISTS";
+    CREATE = "INSERT INTO users
+            (tenant, id, username, name, role, password_hash, capacity, disabled, created_at, version)
+        VALUES (:tenant, :id, :username, :name, :role, :password_hash, :capacity, :disabled, :created_at, 1)
+        IF NOT EXISTS";
+    UPDATE = "UPDATE users SET name = ?, role = ?, password_hash = ?, capacity = ?, disabled = ?, version = ?
+        WHERE tenant = ? AND id = ? IF version = ?";
+    OWNER = "SELECT id FROM usernames WHERE tenant = ? AND username = ?";
+    USER = "SELECT tenant, id, username, name, role, password_hash, capacity, disabled, created_at, version
+        FROM users WHERE tenant = ? AND id = ?";
+    ALL_OF_TENANT = "SELECT tenant, id, username, name, role, password_hash, capacity, disabled, created_at, version
+        FROM users WHERE tenant = ? AND id > ? LIMIT ?";
+}
 
 /// Rows of one read of a tenant's users.
 const CHUNK: usize = 1_000;
@@ -26,9 +47,7 @@ struct DeploymentRow {
 }
 
 pub(super) async fn deployment(client: &Client) -> Result<Option<Deployment>, StoreError> {
-    let cql = "SELECT id, partitions, allocation_partitions, partition_hash, created_at, demo, signing_secret
-               FROM deployment WHERE one = 1";
-    let Some(row) = client.first_serial::<DeploymentRow>(cql, ()).await? else { return Ok(None) };
+    let Some(row) = client.first_serial::<DeploymentRow>(DEPLOYMENT, ()).await? else { return Ok(None) };
     let partitions = |number: i32| u16::try_from(number).map_err(|error| StoreError::corrupt("deployment", error));
     Ok(Some(Deployment {
         id: row.id.try_into().map_err(|_| StoreError::corrupt("deployment", "its id has another length"))?,
@@ -45,9 +64,6 @@ pub(super) async fn deployment_or_create(client: &Client, proposal: &Deployment)
     if let Some(found) = deployment(client).await? {
         return Ok(found);
     }
-    let cql = "INSERT INTO deployment (one, id, partitions, allocation_partitions, partition_hash, created_at, demo,
-                                       signing_secret)
-               VALUES (1, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS";
     let values = (
         proposal.id.as_slice(),
         i32::from(proposal.partitions),
@@ -57,7 +73,7 @@ pub(super) async fn deployment_or_create(client: &Client, proposal: &Deployment)
         proposal.demo,
         proposal.signing_secret.0.as_slice(),
     );
-    client.claim(cql, values).await?;
+    client.claim(CREATE_DEPLOYMENT, values).await?;
     deployment(client).await?.ok_or_else(|| StoreError::corrupt("deployment", "it is gone"))
 }
 
@@ -77,15 +93,10 @@ struct UserValues<'a> {
 /// The name is claimed first: a claim without its user is completed by the same call made again.
 pub(super) async fn create(client: &Client, user: &UserRecord) -> Result<(), StoreError> {
     let key = canonical_username(&user.username)?;
-    let claim = "INSERT INTO usernames (tenant, username, id) VALUES (?, ?, ?) IF NOT EXISTS";
-    client.claim(claim, (user.tenant.as_str(), key.as_str(), user.id.as_str())).await?;
+    client.claim(CLAIM, (user.tenant.as_str(), key.as_str(), user.id.as_str())).await?;
     if settled_owner(client, &user.tenant, &key).await?.as_ref() != Some(&user.id) {
         return Err(StoreError::Conflict { what: "the user name" });
     }
-    let insert = "INSERT INTO users (tenant, id, username, name, role, password_hash, capacity, disabled, created_at,
-                                     version)
-                  VALUES (:tenant, :id, :username, :name, :role, :password_hash, :capacity, :disabled, :created_at, 1)
-                  IF NOT EXISTS";
     let values = UserValues {
         tenant: user.tenant.as_str(),
         id: user.id.as_str(),
@@ -97,7 +108,7 @@ pub(super) async fn create(client: &Client, user: &UserRecord) -> Result<(), Sto
         disabled: user.disabled,
         created_at: at(user.created_at),
     };
-    client.claim(insert, values).await?;
+    client.claim(CREATE, values).await?;
     match settled(client, &user.tenant, &user.id).await? {
         // Who made the same user at the same time has another hash: those are salted.
         Some(stored) if stored.username == user.username && stored.password_hash == user.password_hash => Ok(()),
@@ -130,8 +141,6 @@ pub(super) async fn update(client: &Client, user: &UserRecord) -> Result<u64, St
 }
 
 async fn write_version(client: &Client, next: &UserRecord) -> Result<bool, StoreError> {
-    let cql = "UPDATE users SET name = ?, role = ?, password_hash = ?, capacity = ?, disabled = ?, version = ?
-               WHERE tenant = ? AND id = ? IF version = ?";
     let values = (
         next.name.as_str(),
         next.role.as_str(),
@@ -143,12 +152,8 @@ async fn write_version(client: &Client, next: &UserRecord) -> Result<bool, Store
         next.id.as_str(),
         int(next.version - 1),
     );
-    client.write_if(cql, values).await
+    client.write_if(UPDATE, values).await
 }
-
-const OWNER: &str = "SELECT id FROM usernames WHERE tenant = ? AND username = ?";
-const USER: &str = "SELECT tenant, id, username, name, role, password_hash, capacity, disabled, created_at, version
-                    FROM users WHERE tenant = ? AND id = ?";
 
 /// Who has the name, after a conditional write that may be half done was finished.
 async fn settled_owner(client: &Client, tenant: &TenantId, key: &str) -> Result<Option<UserId>, StoreError> {
@@ -205,11 +210,9 @@ pub(super) async fn list(client: &Client, tenant: &TenantId, query: &UserQuery) 
 
 /// Users with the names by which they are sorted.
 async fn all(client: &Client, tenant: &TenantId) -> Result<Vec<(String, UserRecord)>, StoreError> {
-    let cql = "SELECT tenant, id, username, name, role, password_hash, capacity, disabled, created_at, version
-               FROM users WHERE tenant = ? AND id > ? LIMIT ?";
     let (mut users, mut after) = (Vec::new(), String::new());
     loop {
-        let rows: Vec<UserRow> = client.rows(cql, (tenant.as_str(), after.as_str(), limit(CHUNK))).await?;
+        let rows: Vec<UserRow> = client.rows(ALL_OF_TENANT, (tenant.as_str(), after.as_str(), limit(CHUNK))).await?;
         let is_last = rows.len() < CHUNK;
         for row in rows {
             after.clone_from(&row.id);

@@ -12,6 +12,7 @@ use kefu_model::{
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use super::event::Body;
 use super::{Blob, CheckpointBody};
@@ -193,6 +194,30 @@ proptest! {
         let _ = Body::from_blob(&bytes);
         let _ = DeviceLog::from_blob(&bytes);
         let _ = CheckpointBody::from_blob(&bytes);
+    }
+
+    /// Bytes that get further than to the version.
+    #[test]
+    fn a_damaged_checkpoint_is_an_error_or_another_one_and_no_panic(
+        reader in 0..4usize,
+        state in vec(any::<u8>(), 0..300),
+        at: Index,
+        byte: u8,
+        length: Index,
+        garbage in vec(any::<u8>(), 0..200),
+    ) {
+        let reader = [LogReader::Archiver, LogReader::Reporter, LogReader::Assigner, LogReader::Search][reader];
+        let checkpoint = Checkpoint { reader, state, ..crate::conformance::sample::checkpoint(3, 77) };
+        let whole = CheckpointBody(checkpoint.clone()).to_blob().unwrap();
+        let mut changed = whole.clone();
+        changed[at.index(whole.len())] = byte;
+        if let Ok(CheckpointBody(read)) = CheckpointBody::from_blob(&changed) {
+            let again = CheckpointBody::from_blob(&CheckpointBody(read.clone()).to_blob().unwrap()).unwrap();
+            prop_assert_eq!(again.0, read);
+        }
+        let cut = &whole[..length.index(whole.len())];
+        prop_assert!(CheckpointBody::from_blob(cut).is_err(), "{} of {} bytes", cut.len(), whole.len());
+        let _ = CheckpointBody::from_blob(&[&whole[..1], garbage.as_slice()].concat());
     }
 }
 

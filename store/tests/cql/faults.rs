@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kefu_model::{At, Name, Role};
+use kefu_store::conformance;
 use kefu_store::conformance::sample::{checkpoint, id, support, tenant, thread};
+use kefu_store::cql::CqlNodes;
 use kefu_store::{
     CqlConfig, CqlStore, Directory as _, HistoryQuery, HistoryStore as _, LogStore as _, Store as _, StoreError,
     UserRecord,
@@ -37,9 +39,6 @@ impl Place {
         let proxy = Proxy::builder().with_node(node).build().run().await.expect("the proxy runs");
         let behind = CqlConfig { nodes: vec![between.to_string()], request_timeout: REQUEST_TIMEOUT, ..config };
         let store = CqlStore::open(behind).await.expect("the store opens through the proxy");
-        // What is prepared is not what fails.
-        store.write_log_batch(thread(&support(&tenant("first"), "c"), 3).into()).await.expect("write");
-        store.save_checkpoint(checkpoint(0, 1)).await.expect("write");
         Self { store, proxy }
     }
 
@@ -56,6 +55,23 @@ impl Place {
         let rules = vec![ResponseRule(ours, ResponseReaction::drop_frame())];
         self.proxy.running_nodes[0].change_response_rules(Some(rules));
     }
+}
+
+/// So that the first requests do not wait for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statements_are_prepared_when_the_store_is_opened() {
+    let mut place = Place::new().await;
+    let preparing = Condition::RequestOpcode(RequestOpcode::Prepare);
+    let refused = RequestReaction::forge_with_error(example_db_errors::overloaded());
+    place.proxy.running_nodes[0].change_request_rules(Some(vec![RequestRule(preparing, refused)]));
+    conformance::log::amendments_keep_versions(&place.store).await;
+    conformance::history::times_bound(&place.store).await;
+    conformance::history::conversations_are_listed(&place.store).await;
+    conformance::sessions::sessions_are_listed(&place.store).await;
+    conformance::directory::one_deployment(&place.store).await;
+    conformance::directory::updates_do_not_overwrite(&place.store).await;
+    conformance::directory::customers_move_to_the_top(&place.store).await;
+    conformance::report::rollups_are_absolute(&place.store).await;
 }
 
 fn free_address() -> SocketAddr {
@@ -138,6 +154,19 @@ async fn a_slow_database_is_waited_for_so_long_and_no_longer() {
     assert!(matches!(error, StoreError::Timeout), "{error}");
     let waited = started.elapsed();
     assert!(waited >= REQUEST_TIMEOUT && waited < Duration::from_secs(15), "{waited:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_gone_is_told() {
+    let place = Place::new().await;
+    assert_eq!(place.store.nodes(), CqlNodes { connected: 1, known: 1 });
+    place.proxy.finish().await.expect("the proxy ends");
+    let started = Instant::now();
+    while place.store.nodes().connected > 0 {
+        assert!(started.elapsed() < Duration::from_secs(30), "{:?}", place.store.nodes());
+        // What is asked finds out.
+        let _ = place.store.ping().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,11 +8,14 @@ use kefu_store::conformance::sample::{
     agent, customer, id, item, member, says, session, stamp, state_row, support, tenant, thread,
 };
 use kefu_store::{
-    BUCKET_MS, ConversationKey, ConversationQuery, HistoryQuery, HistoryStore as _, ItemKey, ItemRow, LogBatch,
-    LogStore as _, Metric, ReportStore as _, RollupBatch, RollupQuery, RollupRow, SessionQuery, SessionRow, Window,
+    BUCKET_MS, ConversationKey, ConversationQuery, CqlStore, CustomerQuery, CustomerRow, Directory as _, HistoryQuery,
+    HistoryStore as _, ItemKey, ItemRow, LogBatch, LogStore as _, Metric, ReportStore as _, RollupBatch, RollupQuery,
+    RollupRow, SessionQuery, SessionRow, Window,
 };
 
-use crate::support::shared;
+use scylla::client::session_builder::SessionBuilder;
+
+use crate::support::{fresh_config, nodes, shared};
 
 /// More than two buckets of messages, written in pieces as an archiver does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -159,4 +162,52 @@ async fn rollups_of_a_busy_day_are_all_read() {
     assert_eq!(sum(&found), sum(&rows));
     let one = RollupQuery { agent: Some(id("agent007")), ..query };
     assert_eq!(store.rollups(&t, &one).await.unwrap().len(), 96);
+}
+
+/// A replica that had missed a deletion may bring the entry back once the others have forgotten it.
+#[tokio::test]
+async fn an_entry_that_came_back_is_not_believed() {
+    let config = fresh_config();
+    let store = CqlStore::open(config.clone()).await.unwrap();
+    let t = tenant("ghosts");
+    let ended = SessionRow { status: SessionStatus::Ended, ..session(&support(&t, "c"), "c", 1, 1_000, 5) };
+    let sessions =
+        vec![ended, session(&support(&t, "d"), "d", 1, 2_000, 6), session(&support(&t, "e"), "e", 1, 3_000, 7)];
+    store.write_log_batch(LogBatch { sessions, ..LogBatch::default() }.into()).await.unwrap();
+    let hand = SessionBuilder::new().known_nodes(nodes()).use_keyspace(&config.keyspace, false).build().await.unwrap();
+    // Of a session that has ended, and of one that was never written.
+    for (who, at) in [("c", 1_000_i64), ("nobody", 1_500)] {
+        let cql = "INSERT INTO open_sessions (tenant, shard, conversation, ordinal, status, agent, opened_at)
+                   VALUES (?, 0, ?, 1, 1, '', ?)";
+        let conversation = support(&t, who).conversation.to_bytes();
+        hand.query_unpaged(cql, (t.as_str(), conversation.as_slice(), at)).await.unwrap();
+    }
+    assert_eq!(store.session_counts(&t, None).await.unwrap().waiting, 2);
+    let waiting = SessionQuery { status: Some(SessionStatus::Waiting), limit: 10, ..Default::default() };
+    let page = store.sessions(&t, &waiting).await.unwrap();
+    assert_eq!((page.sessions.len(), page.total), (2, 2));
+}
+
+/// More than one read of a day takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_of_many_customers_shows_the_newest() {
+    let (t, store) = (tenant("crowd"), shared().await);
+    let row = |number: u64| CustomerRow {
+        tenant: t.clone(),
+        // In another order than their times.
+        id: id(&format!("c{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15))),
+        name: None,
+        created_at: None,
+        last_seen_at: Some(At(number)),
+        stamp: stamp(number + 1),
+    };
+    let customers = (0..5_200).map(row).collect();
+    store.write_log_batch(LogBatch { customers, ..LogBatch::default() }.into()).await.unwrap();
+    let mut query = CustomerQuery { skip: 10, limit: 3, cursor: None };
+    for expected in [[5_189, 5_188, 5_187], [5_186, 5_185, 5_184]] {
+        let page = store.customers(&t, &query).await.unwrap();
+        let times: Vec<u64> = page.customers.iter().map(|customer| customer.last_seen_at.0).collect();
+        assert_eq!((times, page.total), (expected.to_vec(), 5_200));
+        query = CustomerQuery { skip: 0, cursor: page.next, ..query };
+    }
 }

@@ -64,6 +64,29 @@ async fn a_newer_schema_is_refused() {
     assert!(matches!(error, StoreError::NewerSchema { found: 99, .. }) && !error.is_retryable(), "{error}");
 }
 
+/// A keyspace that an earlier release made.
+#[tokio::test]
+async fn what_the_schema_lacks_is_added() {
+    const GRACE: &str = "SELECT gc_grace_seconds FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
+    const TABLES: [&str; 3] = ["open_sessions", "session_lists", "customer_lists"];
+    let (config, session) = (fresh_config(), cql_session().await);
+    let keyspace = config.keyspace.as_str();
+    drop(CqlStore::open(config.clone()).await.unwrap());
+    for table in TABLES {
+        session
+            .query_unpaged(format!("ALTER TABLE {keyspace}.{table} WITH gc_grace_seconds = 864000"), ())
+            .await
+            .unwrap();
+    }
+    let forget = format!("DELETE FROM {keyspace}.schema_versions WHERE part = 0 AND version = 2");
+    session.query_unpaged(forget, ()).await.unwrap();
+    CqlStore::open(config.clone()).await.unwrap().ping().await.unwrap();
+    for table in TABLES {
+        let answer = session.query_unpaged(GRACE, (keyspace, table)).await.unwrap().into_rows_result().unwrap();
+        assert_eq!(answer.first_row::<(i32,)>().unwrap().0, 86_400, "{table}");
+    }
+}
+
 #[tokio::test]
 async fn a_process_that_died_while_it_migrated_is_not_waited_for_forever() {
     let (keyspace, session) = (fresh_keyspace(), cql_session().await);
