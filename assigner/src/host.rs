@@ -13,6 +13,7 @@ use kefu_nats::delivery::{Deliveries, Inbound, Item, Question, announce_archived
 use kefu_nats::engine::{Counted, Host, LoadError, Loader, Owner, Route, Start};
 use kefu_nats::notice::Notice;
 use kefu_nats::transport::{CoreMessage, Reply};
+use kefu_nats::view::AllocationView;
 use kefu_nats::{LogName, codec};
 use kefu_store::{Checkpoint, LogReader};
 use tokio::sync::mpsc;
@@ -36,6 +37,8 @@ const TICK_EVERY: Duration = Duration::from_millis(500);
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// How often it is saved how far conversations' logs were observed, while nothing else changes.
 const SAVE_QUIET_EVERY: Duration = Duration::from_secs(60);
+/// How often it is said that a queue is too large.
+const WARN_EVERY: Duration = Duration::from_secs(10);
 /// How often places in the queue are told.
 const PLACES_EVERY: Duration = Duration::from_secs(1);
 
@@ -59,6 +62,7 @@ pub(crate) struct AllocationHost {
     saved_at: Instant,
     saved: LogCursor,
     save_quiet_every: Duration,
+    warned_at: Option<Instant>,
     observers: Option<DropGuard>,
     reached: Vec<Reached>,
     /// Every fact up to there is in what the owner knows to count, as far as it was looked.
@@ -93,6 +97,7 @@ impl AllocationHost {
             saved_at: Instant::now(),
             saved: LogCursor::default(),
             save_quiet_every: SAVE_QUIET_EVERY,
+            warned_at: None,
             observers: None,
             reached: Vec::new(),
             observed: BTreeMap::new(),
@@ -107,11 +112,24 @@ impl AllocationHost {
             (Route::Question(number), answer) => {
                 let Some(reply) = self.questions.remove(&number) else { return };
                 match answer {
-                    Told::View(view) => reply_allocation(reply, &view).await,
+                    Told::View(view) => {
+                        if let Err(bytes) = reply_allocation(reply, &view).await {
+                            self.warn_of_size(&view, bytes);
+                        }
+                    }
                     Told::Command(_) => reply_refused(reply, Refusal::Overloaded).await,
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Says now and then that agents cannot be shown the queue.
+    fn warn_of_size(&mut self, view: &AllocationView, bytes: usize) {
+        if self.warned_at.is_none_or(|warned_at| warned_at.elapsed() >= WARN_EVERY) {
+            self.warned_at = Some(Instant::now());
+            let (waiting, held) = (view.waiting.len(), view.held.len());
+            tracing::warn!(log = %self.log, bytes, waiting, held, "a tenant's queue is too large to be shown; it is refused");
         }
     }
 
@@ -148,7 +166,8 @@ impl AllocationHost {
         self.metrics.held.set(i64::try_from(held).unwrap_or(i64::MAX));
     }
 
-    /// Saves the states when nothing is in flight, so that what is speculative is exactly what counts.
+    /// Saves the states when nothing is in flight, so that what is speculative is exactly what counts. At an unchanged cursor
+    /// only places differ, and they only grow: a store that keeps the larger of two cells of one stamp keeps the newer one.
     fn save(&mut self, owner: &Owner<Allocations>) {
         let cursor = owner.counted();
         let due = if cursor == self.saved { self.save_quiet_every } else { SAVE_EVERY };

@@ -16,7 +16,7 @@ use crate::payload::{
     self, AllocationViewWire, AskWire, AttachItemWire, AttachWire, DeliveryItemWire, DeliveryWire, PayloadError,
     ReplyWire, SnapshotWire,
 };
-use crate::transport::{CoreMessage, Reply};
+use crate::transport::{CoreMessage, MAX_PAYLOAD_BYTES, Reply};
 use crate::view::{AllocationView, Cursor};
 
 /// Encoded items in one message, in bytes; more are split.
@@ -269,9 +269,20 @@ pub async fn reply_snapshot(reply: Reply, epoch: u64, state: &Conversation) {
     send_reply(reply, &ReplyWire::Snapshot(SnapshotWire::new(epoch, state))).await;
 }
 
-/// Answers a question with a tenant's allocation.
-pub async fn reply_allocation(reply: Reply, view: &AllocationView) {
-    send_reply(reply, &ReplyWire::Allocation(AllocationViewWire::from(view))).await;
+/// Answers a question with a tenant's allocation. One that is too large for a message is refused as
+/// [`Refusal::Overloaded`].
+///
+/// # Errors
+/// The size of what could not be sent, in bytes.
+pub async fn reply_allocation(reply: Reply, view: &AllocationView) -> Result<(), usize> {
+    let payload = payload::encode(&ReplyWire::Allocation(AllocationViewWire::from(view)));
+    let bytes = payload.len();
+    if bytes > MAX_PAYLOAD_BYTES {
+        reply_refused(reply, Refusal::Overloaded).await;
+        return Err(bytes);
+    }
+    send(reply, payload).await;
+    Ok(())
 }
 
 /// Refuses a question.
@@ -280,7 +291,11 @@ pub async fn reply_refused(reply: Reply, refusal: Refusal) {
 }
 
 async fn send_reply(reply: Reply, wire: &ReplyWire) {
-    if let Err(error) = reply.send(payload::encode(wire)).await {
+    send(reply, payload::encode(wire)).await;
+}
+
+async fn send(reply: Reply, payload: Bytes) {
+    if let Err(error) = reply.send(payload).await {
         tracing::debug!(%error, "a reply was not sent");
     }
 }

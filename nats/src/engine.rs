@@ -6,6 +6,7 @@
 
 mod backfill;
 mod batch;
+mod budget;
 mod domain;
 mod gather;
 mod intake;
@@ -19,6 +20,7 @@ mod share;
 mod tail;
 pub mod worker;
 
+pub use budget::Budget;
 pub use domain::{Domain, Logged, Row, Step, Want};
 pub use gather::Gather;
 pub use metrics::OwnerMetrics;

@@ -90,6 +90,7 @@ impl OwnerMetrics {
             Err(PartitionError::Lost { .. } | PartitionError::Read(_)) => "unreadable",
             Err(PartitionError::Transport { .. }) => "broker",
             Err(PartitionError::Start { .. }) => "store",
+            Err(PartitionError::NoRoom { .. }) => "no room",
         };
         self.0.lost.with_label_values(&[reason]).inc();
         let log = log.to_string();

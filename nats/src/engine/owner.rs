@@ -15,6 +15,7 @@ use kefu_model::ids::At;
 use kefu_model::reader::{LogCursor, Stamp, Standing};
 
 use super::batch::{Entry, InFlight, Pipeline};
+use super::budget::{Budget, Part};
 use super::domain::{Domain, Logged, Step, Want, read_outcomes};
 use super::intake::Intake;
 use super::tail::Tail;
@@ -32,8 +33,9 @@ pub struct Limits {
     pub record_bytes: usize,
     /// What the tail keeps beyond need, in bytes.
     pub tail_bytes: usize,
-    /// The tail's size at which no more commands are read, in bytes.
-    pub tail_max_bytes: usize,
+    /// Memory that the tails of a process's logs of one kind may take together, in bytes. Once it is used up, a log whose tail
+    /// has its share reads no more commands, and none is claimed that is not owned yet.
+    pub tails_max_bytes: usize,
     /// Commands that may wait for a decision; beyond it IN is not read.
     pub waiting_commands: usize,
     /// Commands that may wait for one aggregate's load; beyond it they are refused as overloaded.
@@ -51,7 +53,7 @@ impl Default for Limits {
             record_outcomes: 2_000,
             record_bytes: 512 * 1024,
             tail_bytes: 1024 * 1024,
-            tail_max_bytes: 512 * 1024 * 1024,
+            tails_max_bytes: 1024 * 1024 * 1024,
             waiting_commands: 20_000,
             loading_commands: 1_024,
             hot_states: 50_000,
@@ -214,6 +216,7 @@ pub struct Owner<D: Domain> {
     hot: HashMap<D::Id, Box<Hot<D::State>>>,
     loading: HashMap<D::Id, Loading<D>>,
     tail: Tail<D::Id, D::Outcome>,
+    part: Part,
     checkpoint: u64,
     last_at: At,
     void_records: u64,
@@ -242,6 +245,7 @@ impl<D: Domain> Owner<D> {
             hot: HashMap::new(),
             loading: HashMap::new(),
             tail: Tail::new(cursor.position),
+            part: Budget::new(limits.tails_max_bytes).part(),
             checkpoint: cursor.position,
             last_at,
             void_records: 0,
@@ -253,6 +257,14 @@ impl<D: Domain> Owner<D> {
     #[must_use]
     pub fn with_tail(mut self, tail: Tail<D::Id, D::Outcome>) -> Self {
         self.tail = tail;
+        self
+    }
+
+    /// Lets it share a budget for tails with the process's other owners.
+    #[must_use]
+    pub fn with_budget(mut self, budget: &Budget) -> Self {
+        self.part = budget.part();
+        self.part.set(self.tail.memory_bytes());
         self
     }
 
@@ -304,7 +316,7 @@ impl<D: Domain> Owner<D> {
         self.generation.is_none()
             || self.intake.waiting() >= self.limits.waiting_commands
             || self.pipeline.waiting() >= self.limits.waiting_commands
-            || self.tail.bytes() >= self.limits.tail_max_bytes
+            || self.part.is_full()
     }
 
     /// Commands that wait for a decision, or for their record to be sent.
@@ -410,6 +422,7 @@ impl<D: Domain> Owner<D> {
         self.checkpoint = self.checkpoint.max(position.min(self.cursor.position));
         if self.loading.is_empty() {
             self.tail.trim(self.checkpoint, self.limits.tail_bytes);
+            self.part.set(self.tail.memory_bytes());
         }
     }
 
@@ -448,6 +461,7 @@ impl<D: Domain> Owner<D> {
             self.last_at = self.last_at.max(self.domain.outcome_at(&logged.outcome));
         }
         self.tail.push(position, logged);
+        self.part.set(self.tail.memory_bytes());
         Ok(())
     }
 
@@ -494,6 +508,7 @@ impl<D: Domain> Owner<D> {
             entries.push(CountedEntry { id, logged, answers });
         }
         self.tail.push(position, entries.iter().map(|entry| (entry.id.clone(), entry.logged.clone())));
+        self.part.set(self.tail.memory_bytes());
         self.effects.push(Effect::Counted(Counted { position, entries, answers: record.answers }));
         Ok(())
     }

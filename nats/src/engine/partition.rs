@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::backfill::backfill;
+use super::budget::Budget;
 use super::domain::{Domain, Row, Want};
 use super::metrics::OwnerMetrics;
 use super::owner::{Counted, Effect, Limits, Lost, Owner, Route};
@@ -126,6 +127,12 @@ pub enum PartitionError {
         /// Why.
         source: TransportError,
     },
+    /// Tails of other logs take all the memory that they may: the archive is behind.
+    #[error("there is no room for the tail of {log}: the archive is behind")]
+    NoRoom {
+        /// Which log.
+        log: LogName,
+    },
     /// The store.
     #[error("the checkpoint of {log} could not be loaded")]
     Start {
@@ -146,7 +153,7 @@ impl PartitionError {
                 !(source.is_retryable() || source.is_ambiguous() || matches!(source, TransportError::Closed))
             }
             Self::Read(_) => true,
-            Self::Start { .. } => false,
+            Self::NoRoom { .. } | Self::Start { .. } => false,
         }
     }
 }
@@ -199,6 +206,8 @@ pub struct Ownership {
     pub worker: String,
     /// The owner's limits.
     pub limits: Limits,
+    /// What the tails of the process's logs may take.
+    pub budget: Budget,
     /// How it stands is written here.
     pub status: Arc<Mutex<PartitionStatus>>,
     /// What is counted.
@@ -228,7 +237,10 @@ pub async fn run_partition<D: Domain, H: Host<D>>(
 
 impl<D: Domain, H: Host<D>> Partition<D, H> {
     async fn open(ownership: Ownership, domain: Arc<D>, mut host: H) -> Result<Self, PartitionError> {
-        let Ownership { broker, log, worker, limits, status, metrics } = ownership;
+        let Ownership { broker, log, worker, limits, budget, status, metrics } = ownership;
+        if budget.is_used_up() {
+            return Err(PartitionError::NoRoom { log });
+        }
         let start = host.start().await.map_err(|source| PartitionError::Start { log, source })?;
         verify(&broker, log, start.log_id, start.cursor).await?;
         let failed = |source| PartitionError::Transport { log, source };
@@ -240,8 +252,9 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         let own = host.take_inbox();
         let last_at = last_time(&broker, log, &*domain, start.cursor.position).await?;
         let tail = backfill(&broker, log, &*domain, start.cursor, limits.tail_bytes / BACKFILL_SHARE).await?;
-        let owner =
-            Owner::claim(domain.clone(), limits, &worker, rand::random(), start.cursor, last_at).with_tail(tail);
+        let owner = Owner::claim(domain.clone(), limits, &worker, rand::random(), start.cursor, last_at)
+            .with_tail(tail)
+            .with_budget(&budget);
         Ok(Self {
             broker,
             log,

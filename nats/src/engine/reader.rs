@@ -1,6 +1,6 @@
 //! Reading a log as everyone but its owner does: the records that count, in order.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kefu_model::reader::{LogCursor, Standing};
@@ -82,6 +82,12 @@ impl ReadError {
 
 /// Pause before a broker that is away is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// The log ends before the checkpoint's record.
+const SHORTER: &str = "the log is shorter";
+/// How long a log has to be shorter until that is final: a server that leads it since a moment ago may not have applied all
+/// that was confirmed.
+const SHORTER_FOR: Duration = Duration::from_secs(5);
 
 /// Calls the broker until it is there.
 async fn while_away<T, F>(log: LogName, mut call: impl FnMut() -> F) -> Result<T, ReadError>
@@ -273,6 +279,23 @@ pub(super) async fn verify(
     log_id: Option<[u8; 16]>,
     cursor: LogCursor,
 ) -> Result<(), ReadError> {
+    let began = Instant::now();
+    loop {
+        match verify_once(broker, log, log_id, cursor).await {
+            Err(ReadError::NotOurs { why: SHORTER, .. }) if began.elapsed() < SHORTER_FOR => {
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn verify_once(
+    broker: &Broker,
+    log: LogName,
+    log_id: Option<[u8; 16]>,
+    cursor: LogCursor,
+) -> Result<(), ReadError> {
     let LogCursor { position, generation, ordinal } = cursor;
     let not_ours = |why| ReadError::NotOurs { log, position, generation, ordinal, why };
     let transport = |source| ReadError::Transport { log, source };
@@ -284,7 +307,7 @@ pub(super) async fn verify(
         return if info.first > 1 { Err(not_ours("the log's beginning was purged")) } else { Ok(()) };
     }
     if info.last < position {
-        return Err(not_ours("the log is shorter"));
+        return Err(not_ours(SHORTER));
     }
     let record = broker.transport().read_one(&log.log_stream(), position).await.map_err(transport)?;
     let record = record.ok_or_else(|| not_ours("that record was purged"))?;

@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use super::domain::Logged;
 
+/// What an outcome takes beside its bytes and what is decoded of them: its fields, its id and its places. An estimate.
+const OUTCOME_BYTES: usize = 512;
+
 /// Outcomes since the archiver's checkpoint and at least the last MiB, by aggregate.
 #[derive(Debug)]
 pub struct Tail<I, O> {
@@ -14,6 +17,7 @@ pub struct Tail<I, O> {
     /// Everything after this position is here.
     start: u64,
     bytes: usize,
+    outcomes: usize,
 }
 
 /// An outcome with the position of its record.
@@ -30,7 +34,7 @@ impl<I: Clone + Eq + Hash, O> Tail<I, O> {
     /// An empty tail that begins after `start`.
     #[must_use]
     pub fn new(start: u64) -> Self {
-        Self { records: VecDeque::new(), by_id: HashMap::new(), start, bytes: 0 }
+        Self { records: VecDeque::new(), by_id: HashMap::new(), start, bytes: 0, outcomes: 0 }
     }
 
     /// Everything after this position is in the tail.
@@ -45,6 +49,12 @@ impl<I: Clone + Eq + Hash, O> Tail<I, O> {
         self.bytes
     }
 
+    /// About how much memory it takes, in bytes: each outcome is kept encoded and decoded.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.bytes * 2 + self.outcomes * OUTCOME_BYTES
+    }
+
     /// Adds the outcomes of a record that counts.
     pub fn push(&mut self, position: u64, outcomes: impl IntoIterator<Item = (I, Arc<Logged<O>>)>) {
         let mut record = TailRecord { position, bytes: 0, ids: Vec::new() };
@@ -54,6 +64,7 @@ impl<I: Clone + Eq + Hash, O> Tail<I, O> {
             record.ids.push(id);
         }
         self.bytes += record.bytes;
+        self.outcomes += record.ids.len();
         self.records.push_back(record);
     }
 
@@ -76,6 +87,7 @@ impl<I: Clone + Eq + Hash, O> Tail<I, O> {
             let Some(oldest) = self.records.pop_front() else { return };
             self.start = oldest.position;
             self.bytes -= oldest.bytes;
+            self.outcomes -= oldest.ids.len();
             for id in oldest.ids {
                 self.forget(&id, oldest.position);
             }

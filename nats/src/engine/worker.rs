@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::budget::Budget;
 use super::domain::Domain;
 use super::members::{HEARTBEAT_EVERY, Members};
 use super::metrics::OwnerMetrics;
@@ -75,6 +76,7 @@ struct Worker {
     settings: WorkerSettings,
     broker: Broker,
     members: Members,
+    budget: Budget,
     running: HashMap<LogName, Running>,
     backoff: HashMap<LogName, Backoff>,
     /// The generations that were said last.
@@ -102,7 +104,15 @@ where
     let name = settings.worker.clone();
     let members = Members::join(broker.clone(), name, settings.kind.as_str(), settings.kind, settings.settle).await?;
     let (running, backoff) = (HashMap::new(), HashMap::new());
-    let mut worker = Worker { settings, broker, members, running, backoff, said: Vec::new() };
+    let mut worker = Worker {
+        budget: Budget::new(settings.limits.tails_max_bytes),
+        settings,
+        broker,
+        members,
+        running,
+        backoff,
+        said: Vec::new(),
+    };
     let mut tasks: JoinSet<Ended> = JoinSet::new();
     let mut ticker = tokio::time::interval(LOOK_EVERY);
     loop {
@@ -116,6 +126,7 @@ where
                 log,
                 worker: worker.settings.worker.clone(),
                 limits: worker.settings.limits,
+                budget: worker.budget.clone(),
                 status,
                 metrics: worker.settings.metrics.clone(),
             };
@@ -156,7 +167,7 @@ impl Worker {
         let Some(backoff) = self.backoff.get(&log) else { return true };
         let (now, held) = (Instant::now(), self.members.is_held_by_another(log));
         let waits = |until: Option<Instant>| until.is_some_and(|until| now < until);
-        !(waits(backoff.not_before) || held && waits(backoff.leave_until))
+        !(waits(backoff.not_before) || (held && waits(backoff.leave_until)))
     }
 
     /// Whoever was superseded, or cannot open a log, does not claim it soon while it hears who has it. One who would only

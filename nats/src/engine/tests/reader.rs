@@ -129,6 +129,19 @@ async fn a_checkpoint_of_another_log_is_refused() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_shorter_is_looked_at_again() {
+    let dir = TempDir::new();
+    let broker = broker(&dir).await;
+    write(&broker, &[claim(), batch(1, 1)]).await;
+    let late = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        write(&broker, &[batch(1, 2)]).await;
+    };
+    let (opened, ()) = tokio::join!(LogReader::open(&broker, LOG, None, cursor(3, 1, 2)), late);
+    assert!(opened.is_ok());
+}
+
+#[tokio::test]
 async fn what_was_purged_is_not_read() {
     let dir = TempDir::new();
     let broker = broker(&dir).await;

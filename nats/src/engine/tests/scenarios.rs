@@ -289,6 +289,25 @@ fn the_tail_keeps_what_a_slow_load_lacks() {
 }
 
 #[test]
+fn a_tail_without_room_stops_the_intake_after_a_recovery_too() {
+    let mut world = world(2);
+    world.limits.tails_max_bytes = 1;
+    let is_saturated = |world: &World, node: usize| world.nodes[node].owner.as_ref().unwrap().is_saturated();
+    own(&mut world, 0);
+    assert!(!is_saturated(&world, 0));
+    world.send(0, vec![0]);
+    decide(&mut world, 0);
+    flush(&mut world, 0);
+    assert!(is_saturated(&world, 0));
+    own(&mut world, 1);
+    assert!(is_saturated(&world, 1), "what is read again is counted");
+    archive_all(&mut world);
+    world.announce(1);
+    assert!(!is_saturated(&world, 1));
+    check(&world).unwrap();
+}
+
+#[test]
 fn an_inbox_that_was_lost_costs_a_resend() {
     let mut world = world(4);
     own(&mut world, 0);

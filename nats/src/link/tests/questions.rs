@@ -1,6 +1,9 @@
+use kefu_model::At;
+
 use super::*;
-use crate::delivery::{Inbound, reply_snapshot};
+use crate::delivery::{Inbound, reply_allocation, reply_snapshot};
 use crate::transport::TransportError;
+use crate::view::{AllocationView, WaitingView};
 
 /// Answers every question about the log's conversations from `after` on.
 async fn an_owner(broker: Broker, after: Duration) -> Result<(), TransportError> {
@@ -30,4 +33,32 @@ async fn a_question_that_nobody_answers_is_given_up() {
     let asked_at = tokio::time::Instant::now();
     assert_eq!(site.link.snapshot(&tenant(), conversation()).await.unwrap_err(), Refusal::NoAnswer);
     assert!(asked_at.elapsed() < Duration::from_secs(7), "{:?}", asked_at.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_too_large_for_a_message_is_refused_and_not_passed_over_in_silence() {
+    let site = Site::open(|_| {}).await;
+    let subject = subject::ask(site.broker.allocation_log(&tenant()));
+    let mut asked = site.broker.transport().subscribe(&subject).await.unwrap();
+    let waiting = WaitingView {
+        conversation: conversation(),
+        session: 1,
+        customer: visitor().id,
+        name: None,
+        opened_at: At(1),
+        queued_at: At(1),
+        position: 1,
+        estimate_s: None,
+    };
+    for (sessions, expected) in [(1_000, Ok(1_000)), (50_000, Err(Refusal::Overloaded))] {
+        let view = AllocationView { waiting: vec![waiting.clone(); sessions], ..AllocationView::default() };
+        let answer = async {
+            let CoreEvent::Message(message) = asked.next().await.unwrap() else { panic!("a question") };
+            reply_allocation(message.reply.unwrap(), &view).await
+        };
+        let tenant = tenant();
+        let (told, sent) = tokio::join!(site.link.allocation_view(&tenant), answer);
+        assert_eq!(told.map(|view| view.waiting.len()), expected);
+        assert_eq!(sent.is_ok(), expected.is_ok());
+    }
 }
