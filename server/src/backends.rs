@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use kefu_files::{Files, S3Config};
-use kefu_live::{Fallback, Live, MemoryLive, RedisConfig, RedisLive};
+use kefu_live::{RedisConfig, RedisLive};
 use kefu_nats::embedded::{Embedded, EmbeddedConfig};
 use kefu_nats::jetstream::{JetStream, JetStreamAuth, JetStreamConfig};
 use kefu_nats::transport::{Transport, TransportError};
@@ -35,13 +35,22 @@ pub fn open_data(settings: &Settings) -> anyhow::Result<DataDir> {
 /// # Errors
 /// When it cannot be opened or is of a newer release.
 pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(open_either_store(settings).await?.0)
+}
+
+/// As [`open_store`]; with the cluster's once more, for what only that one has.
+///
+/// # Errors
+/// When it cannot be opened or is of a newer release.
+pub async fn open_either_store(settings: &Settings) -> anyhow::Result<(Arc<dyn Store>, Option<Arc<CqlStore>>)> {
     let failed = || format!("cannot open {}: {WAY_OUT}", store_name(settings));
     if !keeps_store(settings) {
-        return Ok(Arc::new(CqlStore::open(cql(settings)).await.with_context(failed)?));
+        let store = Arc::new(CqlStore::open(cql(settings)).await.with_context(failed)?);
+        return Ok((store.clone(), Some(store)));
     }
     let config = SqliteConfig::new(store_path(&settings.server.data_dir));
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&config)).await?;
-    Ok(Arc::new(opened.with_context(failed)?))
+    Ok((Arc::new(opened.with_context(failed)?), None))
 }
 
 /// Refuses to make a store where only one that is there is wanted.
@@ -73,15 +82,15 @@ pub fn store_name(settings: &Settings) -> String {
     format!("the store {} at {}", settings.cql.keyspace, settings.cql.nodes.join(", "))
 }
 
-/// What is true right now: on Redis if it has an address, which need not be there yet, else in this process.
+/// What is true right now, on Redis; none without an address. The server need not be there yet.
 ///
 /// # Errors
 /// When the address cannot be used.
-pub fn open_live(settings: &Settings) -> anyhow::Result<Arc<dyn Live>> {
+pub fn open_redis(settings: &Settings) -> anyhow::Result<Option<Arc<RedisLive>>> {
     if keeps_live(settings) {
-        return Ok(Arc::new(MemoryLive::new(rand::random())));
+        return Ok(None);
     }
-    Ok(Arc::new(RedisLive::open(&redis(settings)).context("redis.url cannot be used")?))
+    Ok(Some(Arc::new(RedisLive::open(&redis(settings)).context("redis.url cannot be used")?)))
 }
 
 /// Files: in a bucket if one is named, which need not be there yet, else in a folder.
@@ -101,11 +110,6 @@ fn files_folder(settings: &Settings) -> PathBuf {
 /// Whether files are in this process's data folder.
 fn keeps_files(settings: &Settings) -> bool {
     settings.files.bucket.is_empty() && settings.files.dir.as_os_str().is_empty()
-}
-
-/// Limits on rates and failed logins are counted by this process alone while a server is away.
-pub fn bear_outages(settings: &Settings, live: Arc<dyn Live>) -> Arc<dyn Live> {
-    if keeps_live(settings) { live } else { Arc::new(Fallback::new(live)) }
 }
 
 /// Whether what is true right now is in this process.

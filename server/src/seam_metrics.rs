@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kefu_live::Live;
+use kefu_live::{Fallback, Live, RedisLive};
 use kefu_nats::Broker;
 use kefu_nats::transport::ConnectionState;
-use kefu_store::Store;
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntGauge, Registry};
+use kefu_store::{CqlStore, Store};
+use prometheus::core::{Collector, Desc, Describer as _};
+use prometheus::proto::MetricFamily;
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntGauge, Opts, PullingGauge, Registry};
 
 /// From the embedded ones' microseconds to a server that hangs, in seconds.
 const BUCKETS_S: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
@@ -53,6 +55,83 @@ pub fn watch_broker(broker: &Broker, registry: &Registry) -> Result<(), promethe
     Ok(())
 }
 
+/// Tells how many of the nodes of a store on CQL are connected to.
+///
+/// # Errors
+/// When a metric is registered already.
+pub fn watch_nodes(store: &Arc<CqlStore>, registry: &Registry) -> Result<(), prometheus::Error> {
+    let known = store.clone();
+    told(registry, "kefu_store_nodes", "Nodes that the store's cluster has", move || known.nodes().known)?;
+    let connected = store.clone();
+    let help = "Nodes of the store's cluster that a connection is open to";
+    told(registry, "kefu_store_nodes_connected", help, move || connected.nodes().connected)
+}
+
+/// Tells of the connection to Redis, and whether limits are counted without it.
+///
+/// # Errors
+/// When a metric is registered already.
+pub fn watch_redis(
+    redis: &Arc<RedisLive>,
+    fallback: &Arc<Fallback>,
+    registry: &Registry,
+) -> Result<(), prometheus::Error> {
+    let connected = redis.clone();
+    told(registry, "kefu_live_connected", "Whether Redis is connected: 1 or 0", move || {
+        usize::from(connected.is_connected())
+    })?;
+    let connects = redis.clone();
+    counted(registry, "kefu_live_connects_total", "How often Redis was connected to", move || connects.connects())?;
+    let on = fallback.clone();
+    let help = "Whether this process alone counts rate limits and failed logins: 1 or 0";
+    told(registry, "kefu_live_fallback", help, move || usize::from(on.is_on()))?;
+    let outages = fallback.clone();
+    let help = "How often this process alone began to count rate limits and failed logins";
+    counted(registry, "kefu_live_fallbacks_total", help, move || outages.outages())
+}
+
+/// A number that is asked for when metrics are.
+fn told(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    ask: impl Fn() -> usize + Send + Sync + 'static,
+) -> Result<(), prometheus::Error> {
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let gauge = PullingGauge::new(name, help, Box::new(move || ask() as f64))?;
+    registry.register(Box::new(gauge))
+}
+
+/// A count that is asked for when metrics are.
+struct Counted<F> {
+    options: Opts,
+    description: Desc,
+    ask: F,
+}
+
+impl<F: Fn() -> u64 + Send + Sync> Collector for Counted<F> {
+    fn desc(&self) -> Vec<&Desc> {
+        vec![&self.description]
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let Ok(counter) = IntCounter::with_opts(self.options.clone()) else { return Vec::new() };
+        counter.inc_by((self.ask)());
+        counter.collect()
+    }
+}
+
+fn counted(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    ask: impl Fn() -> u64 + Send + Sync + 'static,
+) -> Result<(), prometheus::Error> {
+    let options = Opts::new(name, help);
+    let description = options.describe()?;
+    registry.register(Box::new(Counted { options, description, ask }))
+}
+
 fn observe(
     name: &str,
     of: &str,
@@ -64,4 +143,35 @@ fn observe(
     Ok(move |call: &'static str, took: Duration, ok: bool| {
         seconds.with_label_values(&[call, if ok { "ok" } else { "error" }]).observe(took.as_secs_f64());
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn counts_are_asked_for_when_metrics_are() {
+        let (registry, asked) = (Registry::new(), Arc::new(AtomicU64::new(0)));
+        let ask = asked.clone();
+        counted(&registry, "times_total", "How often", move || ask.load(Ordering::Relaxed)).unwrap();
+        let read = || prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        assert!(read().contains("# TYPE times_total counter\ntimes_total 0\n"), "{}", read());
+        asked.store(3, Ordering::Relaxed);
+        assert!(read().contains("\ntimes_total 3\n"), "{}", read());
+        assert!(read().contains("\ntimes_total 3\n"), "asking counts nothing: {}", read());
+    }
+
+    #[test]
+    fn limits_that_count_here_alone_are_told() {
+        let redis = Arc::new(RedisLive::open(&kefu_live::RedisConfig::new("redis://127.0.0.1:1")).unwrap());
+        let fallback = Arc::new(Fallback::new(redis.clone()));
+        let registry = Registry::new();
+        watch_redis(&redis, &fallback, &registry).unwrap();
+        let read = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        for line in ["kefu_live_connected 0", "kefu_live_connects_total 0", "kefu_live_fallback 0"] {
+            assert!(read.contains(line), "{line} in {read}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use kefu_live::Live;
+use kefu_live::{Fallback, Live, MemoryLive};
 use kefu_model::TenantId;
 use kefu_nats::link::{LinkConfig, LinkMetrics};
 use kefu_nats::{Broker, Link, LinkEvent};
@@ -11,7 +11,7 @@ use kefu_store::{Deployment, Store};
 use tokio::sync::mpsc;
 
 use crate::data_dir::DataDir;
-use crate::seam_metrics::{measured_live, measured_store, watch_broker};
+use crate::seam_metrics::{measured_live, measured_store, watch_broker, watch_nodes, watch_redis};
 use crate::waiting::Waiting;
 use crate::{accounts, backends, deployment, epoch};
 use kefu::settings::{Role, Settings};
@@ -46,8 +46,9 @@ pub(super) async fn open(
 ) -> anyhow::Result<Opened> {
     let registry = prometheus::Registry::new();
     register_process_metrics(&registry)?;
-    let store = waiting.open("store", async || backends::open_store(settings).await).await?;
+    let (store, cql) = waiting.open("store", async || backends::open_either_store(settings).await).await?;
     let store = measured_store(store, &registry)?;
+    cql.iter().try_for_each(|cql| watch_nodes(cql, &registry))?;
     let known =
         waiting.open("store", async || store.deployment().await.with_context(|| super::unusable_store(settings)));
     let broker = match known.await? {
@@ -67,11 +68,21 @@ pub(super) async fn open(
         None => open_broker(settings, data, waiting).await?,
     };
     watch_broker(&broker, &registry)?;
-    let live = backends::bear_outages(settings, measured_live(backends::open_live(settings)?, &registry)?);
+    let live = open_live(settings, &registry)?;
     let node = node_name(settings);
     let incarnation = format!("{node}-{:08x}", rand::random::<u32>());
     let link = start_link(settings, &broker, &incarnation, &registry, events, waiting).await?;
     Ok(Opened { node, incarnation, deployment, epoch, store, live, broker, link, registry, first_admin })
+}
+
+/// What is true right now: in this process, or on Redis. While that is away limits are counted by this process alone.
+fn open_live(settings: &Settings, registry: &prometheus::Registry) -> anyhow::Result<Arc<dyn Live>> {
+    let Some(redis) = backends::open_redis(settings)? else {
+        return Ok(measured_live(Arc::new(MemoryLive::new(rand::random())), registry)?);
+    };
+    let fallback = Arc::new(Fallback::new(measured_live(redis.clone(), registry)?));
+    watch_redis(&redis, &fallback, registry)?;
+    Ok(fallback)
 }
 
 async fn open_broker(settings: &Settings, data: &DataDir, waiting: &Waiting) -> anyhow::Result<Broker> {
