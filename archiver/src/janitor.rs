@@ -9,13 +9,20 @@ use kefu_nats::engine::peek_time;
 use kefu_nats::{Broker, LogKind, LogName, clock, codec};
 use kefu_store::{LogReader, Store, StoreError};
 
+use crate::metrics::Metrics;
+
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(600);
 /// Readers whose checkpoints keep records of conversations' logs.
 const READERS: [LogReader; 2] = [LogReader::Archiver, LogReader::Reporter];
 
 /// Forgets now and then. Several that do it at once do no harm.
-pub(crate) async fn run(log_retention: Duration, broker: &Broker, store: &Arc<dyn Store>) -> Infallible {
+pub(crate) async fn run(
+    log_retention: Duration,
+    broker: &Broker,
+    store: &Arc<dyn Store>,
+    metrics: &Metrics,
+) -> Infallible {
     let mut ticker = tokio::time::interval(EVERY);
     loop {
         ticker.tick().await;
@@ -26,7 +33,8 @@ pub(crate) async fn run(log_retention: Duration, broker: &Broker, store: &Arc<dy
         let retention_ms = u64::try_from(log_retention.as_millis()).unwrap_or(u64::MAX);
         let oldest = At(now.0.saturating_sub(retention_ms));
         for log in broker.logs_of(LogKind::Chat) {
-            purge(broker, store, log, oldest).await;
+            let purged = purge(broker, store, log, oldest).await;
+            metrics.purged_records.inc_by(purged);
         }
     }
 }
@@ -41,22 +49,23 @@ async fn expire(store: &Arc<dyn Store>, now: At) -> Result<(), StoreError> {
     }
 }
 
-async fn purge(broker: &Broker, store: &Arc<dyn Store>, log: LogName, oldest: At) {
+/// Purges a log of what is old; answers how many records went.
+async fn purge(broker: &Broker, store: &Arc<dyn Store>, log: LogName, oldest: At) -> u64 {
     let floor = match floor(broker, store, log.partition).await {
         Ok(floor) => floor,
         Err(error) => {
             tracing::warn!(%log, error = &error as &dyn std::error::Error, "checkpoints could not be read");
-            return;
+            return 0;
         }
     };
     match first_younger(broker, log, floor, oldest).await {
-        Ok(below) => {
-            if let Err(error) = broker.purge_log(log, below).await {
-                tracing::warn!(%log, %error, "old records were not purged");
-            }
-        }
+        Ok((first, below)) => match broker.purge_log(log, below).await {
+            Ok(()) => return below.saturating_sub(first),
+            Err(error) => tracing::warn!(%log, %error, "old records were not purged"),
+        },
         Err(error) => tracing::warn!(%log, %error, "the age of records could not be read"),
     }
+    0
 }
 
 /// The last position that every reader has; its record itself is kept, since checkpoints name it.
@@ -74,13 +83,13 @@ async fn floor(broker: &Broker, store: &Arc<dyn Store>, partition: Partition) ->
     Ok(floor)
 }
 
-/// The first position at or below `floor` whose record is not older than `oldest`, found by halving.
+/// The log's first position, and the first at or below `floor` whose record is not older than `oldest`, found by halving.
 async fn first_younger(
     broker: &Broker,
     log: LogName,
     floor: u64,
     oldest: At,
-) -> Result<u64, kefu_nats::engine::ReadError> {
+) -> Result<(u64, u64), kefu_nats::engine::ReadError> {
     let info = broker.log_info(log).await.map_err(|source| kefu_nats::engine::ReadError::Transport { log, source })?;
     let (mut low, mut high) = (info.first, floor.max(info.first));
     while low < high {
@@ -91,7 +100,7 @@ async fn first_younger(
             _ => low = middle + 1,
         }
     }
-    Ok(low.min(floor))
+    Ok((info.first, low.min(floor)))
 }
 
 #[cfg(test)]

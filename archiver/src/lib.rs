@@ -114,7 +114,7 @@ impl Archiver {
         };
         tokio::select! {
             result = run_share(broker.clone(), share, archive, shutdown) => result,
-            never = janitor::run(config.log_retention, &broker, &store) => match never {},
+            never = janitor::run(config.log_retention, &broker, &store, &metrics) => match never {},
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use kefu_model::At;
 use kefu_nats::{LogName, clock};
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntGaugeVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 pub(crate) struct Metrics {
     pub(crate) outcomes: IntCounter,
@@ -13,6 +13,10 @@ pub(crate) struct Metrics {
     pub(crate) archived_seconds: Histogram,
     /// The last record archived, by log.
     pub(crate) position: IntGaugeVec,
+    lag: IntGaugeVec,
+    readings: IntCounterVec,
+    pub(crate) void_records: IntCounter,
+    pub(crate) purged_records: IntCounter,
 }
 
 impl Metrics {
@@ -36,6 +40,16 @@ impl Metrics {
                 Opts::new("kefu_archiver_position_records", "The last record in the store of a log archived here"),
                 &["log"],
             )?,
+            lag: IntGaugeVec::new(
+                Opts::new("kefu_archiver_lag_records", "Records of a log archived here that are not in the store yet"),
+                &["log"],
+            )?,
+            readings: IntCounterVec::new(
+                Opts::new("kefu_archiver_readings_total", "Logs that this process began and ended to archive"),
+                &["event"],
+            )?,
+            void_records: IntCounter::new("kefu_archiver_void_records_total", "Records read that do not count")?,
+            purged_records: IntCounter::new("kefu_archiver_purged_records_total", "Records deleted from the logs")?,
         };
         registry.register(Box::new(metrics.outcomes.clone()))?;
         registry.register(Box::new(metrics.rows.clone()))?;
@@ -43,6 +57,10 @@ impl Metrics {
         registry.register(Box::new(metrics.write_seconds.clone()))?;
         registry.register(Box::new(metrics.archived_seconds.clone()))?;
         registry.register(Box::new(metrics.position.clone()))?;
+        registry.register(Box::new(metrics.lag.clone()))?;
+        registry.register(Box::new(metrics.readings.clone()))?;
+        registry.register(Box::new(metrics.void_records.clone()))?;
+        registry.register(Box::new(metrics.purged_records.clone()))?;
         Ok(metrics)
     }
 
@@ -55,8 +73,21 @@ impl Metrics {
         }
     }
 
+    /// A log is archived here.
+    pub(crate) fn began(&self) {
+        self.readings.with_label_values(&["began"]).inc();
+    }
+
+    /// So many records of a log are not in the store yet.
+    pub(crate) fn lags(&self, log: LogName, records: u64) {
+        self.lag.with_label_values(&[log.to_string()]).set(i64::try_from(records).unwrap_or(i64::MAX));
+    }
+
     /// A log is archived here no more.
     pub(crate) fn ended(&self, log: LogName) {
-        let _ = self.position.remove_label_values(&[log.to_string()]);
+        self.readings.with_label_values(&["ended"]).inc();
+        for gauge in [&self.position, &self.lag] {
+            let _ = gauge.remove_label_values(&[log.to_string()]);
+        }
     }
 }

@@ -36,6 +36,7 @@ pub(crate) struct Task {
 impl Task {
     /// Archives until it is told to stop. What was read and not written then is read again by whoever goes on.
     pub(crate) async fn run(self) -> Result<(), ArchiverError> {
+        self.metrics.began();
         let result = self.reading.stop().run_until_cancelled(self.archive()).await.unwrap_or(Ok(()));
         self.metrics.ended(self.log);
         result
@@ -55,11 +56,15 @@ impl Task {
                 window = reader.next_window(&self.gather) => window?,
                 _ = announcements.tick() => {
                     announce_archived(&self.broker, self.log, archived).await;
+                    if let Ok(info) = self.broker.log_info(self.log).await {
+                        self.metrics.lags(self.log, info.last.saturating_sub(archived));
+                    }
                     continue;
                 }
             };
             let (batch, first_at) = self.fold(&mut fold, epoch, reader.log_id(), &window).await?;
             self.write(batch).await?;
+            self.metrics.void_records.inc_by(reader.take_void_records());
             fold.shrink(KNOWN, KNOWN);
             if let Some(last) = window.last() {
                 archived = last.cursor.position;

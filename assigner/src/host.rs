@@ -107,6 +107,7 @@ impl AllocationHost {
     async fn answer(&mut self, route: Route, answer: Told) {
         match (route, answer) {
             (Route::Peer { peer, token }, Told::Command(answer)) => {
+                self.metrics.answered(&answer);
                 self.deliveries.push(&peer, Item::AllocationAnswer(token, answer)).await;
             }
             (Route::Question(number), answer) => {
@@ -162,8 +163,7 @@ impl AllocationHost {
                 self.handles.broker.notify(&notice).await;
             }
         }
-        self.metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
-        self.metrics.held.set(i64::try_from(held).unwrap_or(i64::MAX));
+        self.metrics.stands(self.log, waiting, held);
     }
 
     /// Saves the states when nothing is in flight, so that what is speculative is exactly what counts. At an unchanged cursor
@@ -241,6 +241,12 @@ impl AllocationHost {
                 None
             }
         }
+    }
+}
+
+impl Drop for AllocationHost {
+    fn drop(&mut self) {
+        self.metrics.ended(self.log);
     }
 }
 

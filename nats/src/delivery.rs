@@ -70,13 +70,23 @@ pub struct Deliveries {
     epoch: u64,
     generation: u64,
     peers: HashMap<Arc<str>, Peer>,
+    counts: DeliveryCounts,
+}
+
+/// Messages to edges and workers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DeliveryCounts {
+    /// Handed to the broker.
+    pub sent: u64,
+    /// Not taken by it.
+    pub failed: u64,
 }
 
 impl Deliveries {
     /// Nothing sent yet.
     #[must_use]
     pub fn new(broker: Broker, log: LogName) -> Self {
-        Self { broker, log, epoch: 1, generation: 0, peers: HashMap::new() }
+        Self { broker, log, epoch: 1, generation: 0, peers: HashMap::new(), counts: DeliveryCounts::default() }
     }
 
     /// The log's epoch is known.
@@ -107,6 +117,11 @@ impl Deliveries {
             self.peers.remove(name);
         }
         silent
+    }
+
+    /// What was sent since the last call.
+    pub fn take_counts(&mut self) -> DeliveryCounts {
+        std::mem::take(&mut self.counts)
     }
 
     /// The last number sent to each peer.
@@ -173,8 +188,12 @@ impl Deliveries {
         let items = std::mem::take(&mut peer.items);
         let message = DeliveryWire { log, generation, number: peer.number, epoch, items };
         // A lost delivery is found by its number; see `Link`.
-        if let Err(error) = self.broker.transport().publish(&subject::deliver(name), payload::encode(&message)).await {
-            tracing::debug!(%error, "a delivery was not sent");
+        match self.broker.transport().publish(&subject::deliver(name), payload::encode(&message)).await {
+            Ok(()) => self.counts.sent += 1,
+            Err(error) => {
+                self.counts.failed += 1;
+                tracing::debug!(%error, "a delivery was not sent");
+            }
         }
     }
 }

@@ -20,7 +20,7 @@ use kefu_model::command::Answer;
 use kefu_model::ids::TenantId;
 use kefu_model::{Command, ConversationId, Outcome, Refusal};
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -163,13 +163,15 @@ const OWNER_SILENCE: Duration = Duration::from_secs(2);
 const ASK_TIMEOUT: Duration = Duration::from_millis(1_000);
 /// How long a question is asked again: longer than it takes until a log has a new owner after the last one died.
 const ASK_WITHIN: Duration = Duration::from_secs(5);
+/// Deliveries that may wait for the tasks of their logs, in KiB.
+const WAITING_KIB: u32 = 64 * 1024;
 /// Pause before asking again where nobody answers yet.
 const ASK_PAUSE: Duration = Duration::from_millis(150);
 
 struct Log {
     name: LogName,
     notes: mpsc::UnboundedSender<Note>,
-    pending: Arc<tokio::sync::Semaphore>,
+    pending: Arc<Semaphore>,
     owner: Mutex<OwnerSeen>,
 }
 
@@ -188,6 +190,8 @@ struct Shared {
     config: LinkConfig,
     key: String,
     logs: Vec<Arc<Log>>,
+    /// Room for deliveries that wait for a log's task, in KiB.
+    waiting: Arc<Semaphore>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -219,12 +223,13 @@ impl Link {
         let mut logs = Vec::new();
         for name in broker.logs() {
             let (notes, inbox) = mpsc::unbounded_channel();
-            let pending = Arc::new(tokio::sync::Semaphore::new(config.pending_commands));
+            let pending = Arc::new(Semaphore::new(config.pending_commands));
             let task = LogTask::new(broker.clone(), config.clone(), metrics.clone(), name, inbox, events.clone());
             tasks.spawn(task.run(stop.clone()));
             logs.push(Arc::new(Log { name, notes, pending, owner: Mutex::default() }));
         }
-        let shared = Arc::new(Shared { broker, config, key, logs, stop, tasks });
+        let waiting = Arc::new(Semaphore::new(WAITING_KIB as usize));
+        let shared = Arc::new(Shared { broker, config, key, logs, waiting, stop, tasks });
         let link = Self { shared };
         link.shared.tasks.spawn(link.clone().take_deliveries(deliveries));
         link.shared.tasks.spawn(link.clone().take_heartbeats(heartbeats));
@@ -398,12 +403,23 @@ impl Link {
             };
             match payload::decode::<DeliveryWire>(&message.payload) {
                 Ok(delivery) => {
+                    let Some(place) = self.place_for(message.payload.len()).await else { return };
                     if let Some(log) = self.find(&delivery.log) {
-                        let _ = log.notes.send(Note::Delivery(delivery));
+                        let _ = log.notes.send(Note::Delivery(delivery, place));
                     }
                 }
                 Err(error) => tracing::error!(%error, "a delivery cannot be read"),
             }
+        }
+    }
+
+    /// Waits until deliveries of so many bytes may wait for their log's task; none after a stop. What comes meanwhile waits in
+    /// the subscription, which is bounded and says what it dropped.
+    async fn place_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(WAITING_KIB);
+        tokio::select! {
+            () = self.shared.stop.cancelled() => None,
+            place = self.shared.waiting.clone().acquire_many_owned(kib) => place.ok(),
         }
     }
 

@@ -6,6 +6,7 @@
 //! whole state, may be far behind the rows.
 
 pub mod fold;
+mod metrics;
 mod task;
 
 use std::sync::Arc;
@@ -14,10 +15,10 @@ use std::time::Duration;
 use kefu_nats::engine::{Gather, ReadError, ShareError, ShareSettings, run_share};
 use kefu_nats::{Broker, LogKind};
 use kefu_store::{Store, StoreError};
-use prometheus::{IntGaugeVec, Opts};
 use tokio_util::sync::CancellationToken;
 
 use fold::StateError;
+use metrics::Metrics;
 use task::Task;
 
 /// How a reporter works.
@@ -74,7 +75,7 @@ pub struct Reporter {
     config: ReporterConfig,
     broker: Broker,
     store: Arc<dyn Store>,
-    position: IntGaugeVec,
+    metrics: Arc<Metrics>,
 }
 
 impl Reporter {
@@ -88,10 +89,7 @@ impl Reporter {
         store: Arc<dyn Store>,
         registry: &prometheus::Registry,
     ) -> Result<Self, BindError> {
-        let about = Opts::new("kefu_reporter_position_records", "The last record folded of a log reported on here");
-        let position = IntGaugeVec::new(about, &["log"])?;
-        registry.register(Box::new(position.clone()))?;
-        Ok(Self { config, broker, store, position })
+        Ok(Self { config, broker, store, metrics: Arc::new(Metrics::register(registry)?) })
     }
 
     /// Reports on its share of the partitions until `shutdown`.
@@ -99,13 +97,13 @@ impl Reporter {
     /// # Errors
     /// When a partition cannot be reported on for good.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), ShareError<ReporterError>> {
-        let Self { config, broker, store, position } = self;
+        let Self { config, broker, store, metrics } = self;
         let share =
             ShareSettings { worker: config.worker.clone(), work: "report", kind: LogKind::Chat, settle: config.settle };
         let report = |log, reading| {
-            let (broker, store, position) = (broker.clone(), store.clone(), position.clone());
+            let (broker, store, metrics) = (broker.clone(), store.clone(), metrics.clone());
             let checkpoint_every = config.checkpoint_every;
-            Task { gather: config.gather, checkpoint_every, broker, store, position, log, reading }.run()
+            Task { gather: config.gather, checkpoint_every, broker, store, metrics, log, reading }.run()
         };
         run_share(broker.clone(), share, report, shutdown).await
     }

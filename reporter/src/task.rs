@@ -7,12 +7,14 @@ use kefu_model::reader::LogCursor;
 use kefu_nats::engine::{Gather, LogReader, ReadRecord, Reading};
 use kefu_nats::{Broker, LogName};
 use kefu_store::{Checkpoint, LogReader as Reader, RollupBatch, Store, StoreError};
-use prometheus::IntGaugeVec;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::ReporterError;
 use crate::fold::Fold;
+use crate::metrics::Metrics;
 
+/// How often it is looked how far the log's head is.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// How long the checkpoint of a stop may take; without it more is read again.
 const LAST_SAVE_WITHIN: Duration = Duration::from_secs(2);
@@ -22,7 +24,7 @@ pub(crate) struct Task {
     pub(crate) checkpoint_every: Duration,
     pub(crate) broker: Broker,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) position: IntGaugeVec,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) log: LogName,
     pub(crate) reading: Reading,
 }
@@ -42,6 +44,7 @@ struct Progress {
 impl Task {
     /// Reports until it is told to stop. What was read and not written then is read again by whoever goes on.
     pub(crate) async fn run(self) -> Result<(), ReporterError> {
+        self.metrics.began();
         let stop = self.reading.stop().clone();
         let result = match stop.run_until_cancelled(self.open()).await {
             None => Ok(()),
@@ -54,7 +57,7 @@ impl Task {
                 }
             }
         };
-        let _ = self.position.remove_label_values(&[self.log.to_string()]);
+        self.metrics.ended(self.log);
         result
     }
 
@@ -76,10 +79,16 @@ impl Task {
     }
 
     async fn report(&self, reader: &mut LogReader, progress: &mut Progress) -> Result<(), ReporterError> {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let (due, unsaved) = (progress.saved_at + self.checkpoint_every, progress.unsaved());
             tokio::select! {
-                window = reader.next_window(&self.gather) => self.take(progress, &window?).await?,
+                window = reader.next_window(&self.gather) => {
+                    self.take(progress, &window?).await?;
+                    self.metrics.void_records.inc_by(reader.take_void_records());
+                }
+                _ = looks.tick() => self.look(progress).await,
                 () = tokio::time::sleep_until(due), if unsaved.is_some() => {}
             }
             if let Some(cursor) = progress.unsaved().filter(|_| due <= Instant::now()) {
@@ -87,6 +96,13 @@ impl Task {
                 self.retry(|| self.store.write_rollups(batch.clone())).await?;
                 (progress.saved, progress.saved_at) = (cursor, Instant::now());
             }
+        }
+    }
+
+    /// Counts how far it is behind the log's head.
+    async fn look(&self, progress: &Progress) {
+        if let (Some(written), Ok(info)) = (progress.written, self.broker.log_info(self.log).await) {
+            self.metrics.lags(self.log, info.last.saturating_sub(written.position));
         }
     }
 
@@ -102,8 +118,7 @@ impl Task {
             self.retry(|| self.store.write_rollups(batch.clone())).await?;
         }
         progress.written = Some(last.cursor);
-        let position = i64::try_from(last.cursor.position).unwrap_or(i64::MAX);
-        self.position.with_label_values(&[self.log.to_string()]).set(position);
+        self.metrics.folded(self.log, last.cursor.position);
         Ok(())
     }
 

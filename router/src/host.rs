@@ -74,6 +74,7 @@ impl ChatHost {
     async fn answer(&mut self, owner: &Owner<Chats>, route: Route, answer: ChatAnswer) {
         match (route, answer) {
             (Route::Peer { peer, token }, ChatAnswer::Command(answer)) => {
+                self.metrics.answered(&answer);
                 self.deliveries.push(&peer, Item::Answer(token, answer)).await;
             }
             (Route::Peer { peer, token }, ChatAnswer::Attached { state, cursor }) => {
@@ -248,6 +249,7 @@ impl Host<Chats> for ChatHost {
     }
 
     async fn tick(&mut self, _: &Owner<Chats>) -> Vec<(Route, ChatCommand)> {
+        self.metrics.delivered(self.deliveries.take_counts());
         let silent = self.deliveries.forget_silent();
         if !silent.is_empty() {
             self.followers.retain(|_, followers| {

@@ -25,6 +25,7 @@ const PARTITION: Partition = Partition(0);
 
 struct Deployment {
     handles: AssignerHandles,
+    registry: Registry,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -39,7 +40,8 @@ impl Deployment {
         let metrics = LinkMetrics::register(&Registry::new()).unwrap();
         let link = Link::start(broker.clone(), LinkConfig::new("edge".to_owned()), metrics, events).await.unwrap();
         let handles = AssignerHandles { broker, link, store, live: Arc::new(MemoryLive::new(1)) };
-        let mut deployment = Self { handles, stop: CancellationToken::new(), tasks: Vec::new() };
+        let mut deployment =
+            Self { handles, registry: Registry::new(), stop: CancellationToken::new(), tasks: Vec::new() };
         deployment.tasks.push(tokio::spawn(async move { while heard.recv().await.is_some() {} }));
         deployment.route();
         deployment.assign();
@@ -55,18 +57,19 @@ impl Deployment {
     }
 
     fn assign(&mut self) {
-        let registry = Registry::new();
-        let (handles, metrics) = (self.handles.clone(), Arc::new(Metrics::register(&registry).unwrap()));
+        let registry = &self.registry;
+        let (handles, metrics) = (self.handles.clone(), Arc::new(Metrics::register(registry).unwrap()));
         let settings = WorkerSettings {
             worker: "assigner".to_owned(),
             kind: LogKind::Allocation,
             settle: Duration::ZERO,
             limits: Limits { hot_idle_ms: u64::MAX, hot_states: usize::MAX, tail_bytes: 0, ..Limits::default() },
-            metrics: OwnerMetrics::register(&registry, LogKind::Allocation).unwrap(),
+            metrics: OwnerMetrics::register(registry, LogKind::Allocation).unwrap(),
         };
-        let make_host = move |log| AllocationHost {
-            save_quiet_every: Duration::from_millis(200),
-            ..AllocationHost::new(handles.clone(), log, metrics.clone())
+        let make_host = move |log| {
+            let mut host = AllocationHost::new(handles.clone(), log, metrics.clone());
+            host.save_quiet_every = Duration::from_millis(200);
+            host
         };
         let (broker, stop) = (self.handles.broker.clone(), self.stop.clone());
         let domain = Arc::new(Allocations { settings: Settings::default() });
@@ -89,6 +92,13 @@ impl Deployment {
         assert!(matches!(answer, Answer::Accepted { .. }), "{answer:?}");
     }
 
+    /// Sessions that wait, of each log owned here.
+    fn waiting(&self) -> Vec<f64> {
+        let all = self.registry.gather();
+        let found = all.iter().filter(|family| family.name() == "kefu_assigner_waiting_sessions");
+        found.flat_map(|family| family.get_metric()).map(|metric| metric.get_gauge().get_value()).collect()
+    }
+
     async fn head(&self) -> u64 {
         let log = LogName { kind: LogKind::Chat, partition: PARTITION };
         self.handles.broker.log_info(log).await.unwrap().last
@@ -102,10 +112,10 @@ impl Deployment {
         (kept.states.len(), codec::read_until(&kept.states, &kept.observed, PARTITION, 1))
     }
 
-    async fn stop(self) {
+    async fn stop(&mut self) {
         self.stop.cancel();
         self.handles.link.stop().await;
-        for task in self.tasks {
+        for task in self.tasks.drain(..) {
             task.await.unwrap();
         }
     }
@@ -121,7 +131,7 @@ fn tenants() -> [TenantId; 2] {
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_a_quiet_tenant_nor_a_partition_without_one_holds_the_observers_back() {
     let folder = tempfile::tempdir().unwrap();
-    let deployment = Deployment::start(folder.path()).await;
+    let mut deployment = Deployment::start(folder.path()).await;
     let [quiet, busy] = tenants();
     deployment.say(&quiet, 1).await;
     for n in 1..=20 {
@@ -137,5 +147,9 @@ async fn neither_a_quiet_tenant_nor_a_partition_without_one_holds_the_observers_
         assert!(began.elapsed() < WAIT, "{saved:?} of {head}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    let mut waiting = deployment.waiting();
+    waiting.sort_by(f64::total_cmp);
+    assert_eq!(waiting, [0.0, 2.0], "each log says its own");
     deployment.stop().await;
+    assert_eq!(deployment.waiting(), [0.0; 0], "what is not owned is not said");
 }

@@ -198,6 +198,7 @@ struct Asked<D: Domain> {
     in_position: Option<u64>,
     route: Route,
     command: D::Command,
+    asked_at: At,
 }
 
 /// The owner of one log.
@@ -220,6 +221,7 @@ pub struct Owner<D: Domain> {
     checkpoint: u64,
     last_at: At,
     void_records: u64,
+    waits_ms: Vec<u64>,
     effects: Vec<Effect<D>>,
 }
 
@@ -249,6 +251,7 @@ impl<D: Domain> Owner<D> {
             checkpoint: cursor.position,
             last_at,
             void_records: 0,
+            waits_ms: Vec::new(),
             effects: vec![Effect::Append { ordinal: 0, payload: claim }],
         }
     }
@@ -308,6 +311,12 @@ impl<D: Domain> Owner<D> {
     #[must_use]
     pub fn void_records(&self) -> u64 {
         self.void_records
+    }
+
+    /// How long the commands of IN that were decided since the last call had waited here, in milliseconds. To be called after
+    /// every input.
+    pub fn take_waits_ms(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.waits_ms)
     }
 
     /// Whether no more commands should be read for the moment.
@@ -398,7 +407,9 @@ impl<D: Domain> Owner<D> {
         }
         for (route, command) in commands {
             match command {
-                Ok(command) => self.attempt(Asked { in_position: Some(in_position), route, command }, now),
+                Ok(command) => {
+                    self.attempt(Asked { in_position: Some(in_position), route, command, asked_at: now }, now)
+                }
                 Err(error) => {
                     tracing::warn!(%error, in_position, "a command cannot be read; it is passed over");
                     self.intake.decided(in_position);
@@ -414,7 +425,7 @@ impl<D: Domain> Owner<D> {
 
     /// A command or question that does not come from IN.
     pub fn ask(&mut self, route: Route, command: D::Command, now: At) {
-        self.attempt(Asked { in_position: None, route, command }, now);
+        self.attempt(Asked { in_position: None, route, command, asked_at: now }, now);
     }
 
     /// The archiver has stored everything up to this position.

@@ -179,6 +179,7 @@ struct Partition<D: Domain, H: Host<D>> {
     own: Option<mpsc::Receiver<(Route, D::Command)>>,
     status: Arc<Mutex<PartitionStatus>>,
     metrics: OwnerMetrics,
+    began: Instant,
     /// Of those that the owner read, the ones that were counted.
     void_records: u64,
     ticks: u32,
@@ -237,6 +238,7 @@ pub async fn run_partition<D: Domain, H: Host<D>>(
 
 impl<D: Domain, H: Host<D>> Partition<D, H> {
     async fn open(ownership: Ownership, domain: Arc<D>, mut host: H) -> Result<Self, PartitionError> {
+        let began = Instant::now();
         let Ownership { broker, log, worker, limits, budget, status, metrics } = ownership;
         if budget.is_used_up() {
             return Err(PartitionError::NoRoom { log });
@@ -273,6 +275,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
             own,
             status,
             metrics,
+            began,
             void_records: 0,
             ticks: 0,
         })
@@ -379,7 +382,8 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
                     .map(|(token, bytes)| {
                         (Route::Peer { peer: peer.clone(), token }, self.domain.decode_command(bytes))
                     })
-                    .collect();
+                    .collect::<Vec<_>>();
+                self.metrics.received(commands.len());
                 self.owner.envelope(record.position, commands, now);
             }
             Err(error) => {
@@ -436,6 +440,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
 
     /// Does what the owner asks, in order.
     async fn perform(&mut self) -> Result<(), PartitionError> {
+        self.metrics.decided(&self.owner.take_waits_ms());
         loop {
             let effects = self.owner.effects();
             if effects.is_empty() {
@@ -447,7 +452,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
                     Effect::Load { id, want } => self.load(id, want),
                     Effect::Owning { generation, in_position } => {
                         tracing::info!(log = %self.log, generation, "owning");
-                        self.metrics.claimed();
+                        self.metrics.claimed(self.began.elapsed());
                         self.open_in(in_position).await?;
                         self.host.owning(generation).await;
                     }

@@ -110,6 +110,7 @@ pub struct LogReader {
     log: LogName,
     cursor: LogCursor,
     reader: Box<dyn StreamReader>,
+    void_records: u64,
     /// Of a window that is not complete.
     pub(super) gathered: Window,
 }
@@ -138,7 +139,7 @@ impl LogReader {
         verify(broker, log, log_id, cursor).await?;
         let reader =
             broker.read_log(log, cursor.position + 1).await.map_err(|source| ReadError::Transport { log, source })?;
-        Ok(Self { log, cursor, reader, gathered: Window::default() })
+        Ok(Self { log, cursor, reader, void_records: 0, gathered: Window::default() })
     }
 
     /// Reads on behind a record that counts, of which only the position is known. Position 0 is the start. It waits for a
@@ -158,6 +159,11 @@ impl LogReader {
     #[must_use]
     pub fn log_id(&self) -> [u8; 16] {
         self.reader.stream_id().into_bytes()
+    }
+
+    /// Records read since the last call that do not count.
+    pub fn take_void_records(&mut self) -> u64 {
+        std::mem::take(&mut self.void_records)
     }
 
     /// The next record that counts; waits for it. Cancel-safe.
@@ -193,6 +199,7 @@ impl LogReader {
         let wire: RecordWire =
             payload::decode(&record.payload).map_err(|source| ReadError::Payload { log, position, source })?;
         if self.cursor.admit(position, wire.stamp()) == Standing::Void {
+            self.void_records += 1;
             return Ok(None);
         }
         let outcomes = match wire {

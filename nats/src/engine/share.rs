@@ -103,6 +103,7 @@ where
         for log in &logs {
             match running.get(log) {
                 None if members.may_begin(*log) => {
+                    tracing::info!(%log, work = name, "reading");
                     let reading = Reading::new(CancellationToken::new());
                     running.insert(*log, reading.clone());
                     let (log, work) = (*log, work(*log, reading));
@@ -123,6 +124,7 @@ where
             Some(ended) = tasks.join_next() => {
                 let (log, result) = ended?;
                 result.map_err(ShareError::Work)?;
+                tracing::info!(%log, work = name, "not reading any more");
                 running.remove(&log);
             }
         }

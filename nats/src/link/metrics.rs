@@ -17,6 +17,7 @@ pub struct LinkMetrics(Arc<Inner>);
 struct Inner {
     envelope_seconds: Histogram,
     pending: IntGaugeVec,
+    notes: IntGaugeVec,
     again: IntCounterVec,
 }
 
@@ -41,14 +42,17 @@ impl LinkMetrics {
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let envelopes = HistogramOpts::new("kefu_link_envelope_seconds", "From commands sent to the inbox's answer");
         let pending = Opts::new("kefu_link_pending_commands", "Commands without an answer yet");
+        let notes = Opts::new("kefu_link_waiting_notes", "Deliveries and requests that wait for a log's task");
         let again = Opts::new("kefu_link_again_total", "Logs attached again, by reason");
         let inner = Inner {
             envelope_seconds: Histogram::with_opts(envelopes.buckets(BUCKETS_S.to_vec()))?,
             pending: IntGaugeVec::new(pending, &["log"])?,
+            notes: IntGaugeVec::new(notes, &["log"])?,
             again: IntCounterVec::new(again, &["reason"])?,
         };
         registry.register(Box::new(inner.envelope_seconds.clone()))?;
         registry.register(Box::new(inner.pending.clone()))?;
+        registry.register(Box::new(inner.notes.clone()))?;
         registry.register(Box::new(inner.again.clone()))?;
         Ok(Self(Arc::new(inner)))
     }
@@ -57,8 +61,11 @@ impl LinkMetrics {
         self.0.envelope_seconds.observe(took.as_secs_f64());
     }
 
-    pub(super) fn pending(&self, log: LogName, commands: usize) {
-        self.0.pending.with_label_values(&[log.to_string()]).set(i64::try_from(commands).unwrap_or(i64::MAX));
+    /// How a log's task stands: commands without an answer, and notes that it has not taken.
+    pub(super) fn stands(&self, log: LogName, commands: usize, notes: usize) {
+        let log = [log.to_string()];
+        self.0.pending.with_label_values(&log).set(i64::try_from(commands).unwrap_or(i64::MAX));
+        self.0.notes.with_label_values(&log).set(i64::try_from(notes).unwrap_or(i64::MAX));
     }
 
     pub(super) fn again(&self, why: Again) {

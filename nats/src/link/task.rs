@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::future::OptionFuture;
 use kefu_model::ids::TenantId;
 use kefu_model::{ConversationId, Outcome, Refusal};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -33,7 +33,8 @@ pub(super) enum Note {
         tenant: TenantId,
         conversation: ConversationId,
     },
-    Delivery(DeliveryWire),
+    /// A delivery, and its place among those that may wait.
+    Delivery(DeliveryWire, OwnedSemaphorePermit),
     Heartbeat {
         generation: u64,
         number: Option<u64>,
@@ -145,7 +146,10 @@ impl LogTask {
             Note::Submit { command, on_answer } => self.outbox.push(command, on_answer),
             Note::Attach(request) => self.follows.attach(request),
             Note::Detach { tenant, conversation } => self.follows.detach(&(tenant, conversation)),
-            Note::Delivery(delivery) => self.take_delivery(delivery),
+            Note::Delivery(delivery, place) => {
+                self.take_delivery(delivery);
+                drop(place);
+            }
             Note::Heartbeat { generation, number } => self.take_heartbeat(generation, number),
             Note::Suspect => {
                 self.metrics.again(Again::Suspect);
@@ -275,7 +279,7 @@ impl LogTask {
 
     async fn tick(&mut self) {
         let deadline = Duration::from_millis(self.config.answer_deadline_ms);
-        self.metrics.pending(self.log, self.outbox.pending());
+        self.metrics.stands(self.log, self.outbox.pending(), self.inbox.len());
         self.outbox.tick(Duration::from_millis(self.config.resend_after_ms), deadline);
         for waiting in self.follows.give_up(deadline) {
             self.attach_failed(waiting, Refusal::NoAnswer);

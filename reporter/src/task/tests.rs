@@ -12,7 +12,7 @@ use kefu_nats::link::{LinkConfig, LinkMetrics};
 use kefu_nats::{BrokerSettings, Link, LogKind, clock};
 use kefu_router::{Router, RouterConfig};
 use kefu_store::{Metric, RollupQuery, SqliteConfig, SqliteStore};
-use prometheus::{Opts, Registry};
+use prometheus::Registry;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -53,7 +53,7 @@ impl Deployment {
             checkpoint_every,
             broker: self.broker.clone(),
             store: self.store.clone(),
-            position: IntGaugeVec::new(Opts::new("position", "of a test"), &["log"]).unwrap(),
+            metrics: Arc::new(Metrics::register(&Registry::new()).unwrap()),
             log: LOG,
             reading: Reading::new(stop.clone()),
         };

@@ -35,7 +35,7 @@ impl<D: Domain> Owner<D> {
             Some(want) => self.load(id, want, VecDeque::from([asked])),
             None => {
                 self.decide(&asked, now);
-                self.settle(&asked);
+                self.decided(&asked, now);
             }
         }
     }
@@ -58,7 +58,7 @@ impl<D: Domain> Owner<D> {
                 return Ok(());
             }
             self.decide(&asked, now);
-            self.settle(&asked);
+            self.decided(&asked, now);
         }
         Ok(())
     }
@@ -101,6 +101,13 @@ impl<D: Domain> Owner<D> {
         for logged in self.tail.after(id, position) {
             self.domain.apply_extra(&mut hot.state, extra, &logged.outcome);
         }
+    }
+
+    fn decided(&mut self, asked: &Asked<D>, now: At) {
+        if asked.in_position.is_some() {
+            self.waits_ms.push(now.millis_since(asked.asked_at));
+        }
+        self.settle(asked);
     }
 
     fn settle(&mut self, asked: &Asked<D>) {
