@@ -3,8 +3,8 @@
 /// Why a call failed. Display never repeats its source.
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
-    /// There is no such file, or no such bucket.
-    #[error("no such file or bucket")]
+    /// There is no such file.
+    #[error("no such file")]
     NotFound,
     /// A range that the file does not have.
     #[error("the range is not within the {size_bytes} bytes of the file")]
@@ -32,7 +32,7 @@ pub enum FilesError {
         /// Why.
         why: String,
     },
-    /// The disk or the service failed, or did not answer in time. Retry.
+    /// The disk or the service failed, or did not answer in time, or there is no such bucket. Retry.
     #[error("the files' storage is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
