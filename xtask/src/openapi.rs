@@ -41,7 +41,7 @@ pub async fn run() -> Result<()> {
         command.args(["-m", "schemathesis.cli", "--config-file"]).arg(folder.join("schemathesis.toml"));
         command.args(["run", "--no-color", "--checks", CHECKS, "--seed", SEED]);
         command.args(["--max-examples", EXAMPLES, "--phases", "examples,coverage,fuzzing", "--no-shrink"]);
-        command.args(["--request-timeout", "10", "--continue-on-failure", "--warnings", "off", "--workers", "2"]);
+        command.args(["--request-timeout", "10", "--continue-on-failure", "--warnings", "off", "--workers", "1"]);
         command.current_dir(scratch.path());
         for operation in LEFT_OUT {
             command.args(["--exclude-operation-id", operation]);
