@@ -16,7 +16,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use kefu_model::allocation::AgentStatus;
 use kefu_model::{Conversation, ConversationId, TenantId, User};
 use kefu_nats::link::LinkEvent;
 use kefu_nats::notice::Notice;
@@ -179,11 +178,6 @@ impl Hub {
     /// Whether a conversation's state is here.
     pub(crate) fn knows(&self, key: &Key) -> bool {
         self.shard(key.1).lock().get(key).is_none_or(|followed| followed.live.is_some())
-    }
-
-    /// Announces an agent's status to agents everywhere.
-    pub(crate) fn agent_presence(&self, tenant: &TenantId, user: &User, status: AgentStatus) {
-        self.publish(Notice::Presence { tenant: tenant.clone(), user: user.clone(), status });
     }
 
     /// How many connections a user has here.

@@ -95,9 +95,10 @@ impl NatsCluster {
     }
 }
 
+/// A port that nobody listens on and that no outgoing connection is given, not even while its server is away.
 fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    listener.local_addr().expect("its address").port()
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(|| rand::random_range(15_000..24_000)).take(1_000).find(is_free).expect("a free port")
 }
 
 impl NatsServer {

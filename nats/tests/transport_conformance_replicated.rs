@@ -1,5 +1,6 @@
 //! JetStream on three servers, each stream with three replicas, does what the seam promises.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,65 +14,70 @@ use kefu_nats::transport::{
     AppendTicket, ConnectionState, Position, StreamInfo, StreamReader, StreamRecord, StreamSpec, Subscription,
     Transport, TransportError,
 };
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// Makes every stream with three replicas.
-struct Replicated(JetStream);
+struct Replicated {
+    broker: JetStream,
+    opened: Mutex<BTreeSet<String>>,
+}
 
 #[async_trait]
 impl Transport for Replicated {
     async fn open_stream(&self, spec: &StreamSpec) -> Result<StreamInfo, TransportError> {
         // What is refused of other numbers is refused here too.
         let replicas = if spec.replicas == 1 { 3 } else { spec.replicas };
-        self.0.open_stream(&StreamSpec { replicas, ..spec.clone() }).await
+        self.opened.lock().insert(spec.name.clone());
+        self.broker.open_stream(&StreamSpec { replicas, ..spec.clone() }).await
     }
 
     async fn append(&self, stream: &str, payload: Bytes, msg_id: Option<&str>) -> Result<AppendTicket, TransportError> {
-        self.0.append(stream, payload, msg_id).await
+        self.broker.append(stream, payload, msg_id).await
     }
 
     async fn read(&self, stream: &str, from: Position) -> Result<Box<dyn StreamReader>, TransportError> {
-        self.0.read(stream, from).await
+        self.broker.read(stream, from).await
     }
 
     async fn info(&self, stream: &str) -> Result<StreamInfo, TransportError> {
-        self.0.info(stream).await
+        self.broker.info(stream).await
     }
 
     async fn read_one(&self, stream: &str, position: Position) -> Result<Option<StreamRecord>, TransportError> {
-        self.0.read_one(stream, position).await
+        self.broker.read_one(stream, position).await
     }
 
     async fn purge_below(&self, stream: &str, position: Position) -> Result<(), TransportError> {
-        self.0.purge_below(stream, position).await
+        self.broker.purge_below(stream, position).await
     }
 
     async fn publish(&self, subject: &str, payload: Bytes) -> Result<(), TransportError> {
-        self.0.publish(subject, payload).await
+        self.broker.publish(subject, payload).await
     }
 
     async fn subscribe(&self, subject: &str) -> Result<Box<dyn Subscription>, TransportError> {
-        self.0.subscribe(subject).await
+        self.broker.subscribe(subject).await
     }
 
     async fn request(&self, subject: &str, payload: Bytes, timeout: Duration) -> Result<Bytes, TransportError> {
-        self.0.request(subject, payload, timeout).await
+        self.broker.request(subject, payload, timeout).await
     }
 
     async fn flush(&self) -> Result<(), TransportError> {
-        self.0.flush().await
+        self.broker.flush().await
     }
 
     async fn close(&self) -> Result<(), TransportError> {
-        self.0.close().await
+        self.broker.close().await
     }
 
     fn connection(&self) -> watch::Receiver<ConnectionState> {
-        self.0.connection()
+        self.broker.connection()
     }
 
     fn trouble(&self) -> Option<&'static str> {
-        self.0.trouble()
+        self.broker.trouble()
     }
 }
 
@@ -81,10 +87,14 @@ struct ReplicatedHarness {
 }
 
 impl ReplicatedHarness {
-    /// Waits until the servers have found one another and chosen who leads.
+    /// Waits until the servers have found one another and chosen who leads, them and every stream.
     async fn until_led(&self) {
-        while !matches!(self.broker.info("no-such").await, Err(TransportError::NotFound { .. })) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        let mut names: Vec<String> = self.broker.opened.lock().iter().cloned().collect();
+        names.push("no-such".to_owned());
+        for name in names {
+            while !matches!(self.broker.info(&name).await, Ok(_) | Err(TransportError::NotFound { .. })) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
     }
 }
@@ -96,7 +106,8 @@ impl Harness for ReplicatedHarness {
         let mut config = JetStreamConfig::new(String::new());
         config.urls = cluster.urls();
         let broker = JetStream::connect(config).await.expect("it connects");
-        let harness = Self { broker: Arc::new(Replicated(broker)), cluster };
+        let broker = Replicated { broker, opened: Mutex::default() };
+        let harness = Self { broker: Arc::new(broker), cluster };
         harness.until_led().await;
         harness
     }
@@ -115,7 +126,7 @@ impl Harness for ReplicatedHarness {
     }
 
     async fn delete_stream(&self, name: &str) {
-        self.broker.0.delete_stream(name).await.expect("the stream is deleted");
+        self.broker.broker.delete_stream(name).await.expect("the stream is deleted");
     }
 }
 

@@ -27,6 +27,8 @@ use crate::metrics::Metrics;
 const MISSED_BYTES: usize = 256 * 1024;
 /// Questions that may wait for their answer.
 const QUESTIONS: usize = 10_000;
+/// Attaches that may wait for what was before the tail; those beyond are told that their client has to load history.
+const HELD_BACK: usize = 10_000;
 
 type Key = (TenantId, ConversationId);
 
@@ -40,6 +42,15 @@ pub(crate) struct ChatHost {
     followers: HashMap<Key, Vec<Arc<str>>>,
     questions: HashMap<u64, Reply>,
     next_question: u64,
+    /// Attaches that miss more than a new owner's tail has, until it has what was before.
+    held_back: Vec<HeldBack>,
+}
+
+struct HeldBack {
+    edge: Arc<str>,
+    token: u64,
+    key: Key,
+    cursor: Cursor,
 }
 
 impl ChatHost {
@@ -55,6 +66,7 @@ impl ChatHost {
             followers: HashMap::new(),
             questions: HashMap::new(),
             next_question: 0,
+            held_back: Vec::new(),
         }
     }
 
@@ -105,7 +117,14 @@ impl ChatHost {
         let key = (state.tenant.clone(), state.id);
         let missed = match cursor {
             None => Some(Vec::new()),
-            Some(cursor) => self.missed(owner, &key, state.rev, cursor),
+            Some(cursor) => {
+                let missed = self.missed(owner, &key, state.rev, cursor);
+                if missed.is_none() && owner.is_filling_back() && self.held_back.len() < HELD_BACK {
+                    self.held_back.push(HeldBack { edge: edge.clone(), token, key, cursor });
+                    return;
+                }
+                missed
+            }
         };
         let recovered = missed.is_some();
         self.metrics.attaches.with_label_values(&[if recovered { "yes" } else { "no" }]).inc();
@@ -162,7 +181,18 @@ impl ChatHost {
         attaches
     }
 
+    /// Those that were held back, to be asked again.
+    fn let_go(&mut self) -> Vec<(Route, ChatCommand)> {
+        let attach = |held: HeldBack| {
+            let (tenant, conversation) = held.key;
+            let route = Route::Peer { peer: held.edge, token: held.token };
+            (route, ChatCommand::Attach { tenant, conversation, cursor: Some(held.cursor) })
+        };
+        self.held_back.drain(..).map(attach).collect()
+    }
+
     fn unfollow(&mut self, key: &Key, edge: &Arc<str>) {
+        self.held_back.retain(|held| held.key != *key || held.edge != *edge);
         if let Some(followers) = self.followers.get_mut(key) {
             followers.retain(|follower| follower != edge);
             if followers.is_empty() {
@@ -248,7 +278,7 @@ impl Host<Chats> for ChatHost {
         }
     }
 
-    async fn tick(&mut self, _: &Owner<Chats>) -> Vec<(Route, ChatCommand)> {
+    async fn tick(&mut self, owner: &Owner<Chats>) -> Vec<(Route, ChatCommand)> {
         self.metrics.delivered(self.deliveries.take_counts());
         let silent = self.deliveries.forget_silent();
         if !silent.is_empty() {
@@ -257,7 +287,7 @@ impl Host<Chats> for ChatHost {
                 !followers.is_empty()
             });
         }
-        Vec::new()
+        if owner.is_filling_back() { Vec::new() } else { self.let_go() }
     }
 
     fn numbers(&self) -> Vec<(String, u64)> {

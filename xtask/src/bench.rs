@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the criterion benches of the workspace.
+//! `cargo xtask bench`: the criterion benches.
 
 use anyhow::Result;
 use clap::Args;
@@ -8,9 +8,9 @@ use crate::{process, workspace};
 /// Options of `bench`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Only this crate's, e.g. `kefu-nats`.
+    /// Only this file of them, e.g. `hot_path`.
     #[arg(long, short)]
-    package: Option<String>,
+    bench: Option<String>,
     /// Only benches whose name contains this.
     filter: Option<String>,
 }
@@ -18,11 +18,10 @@ pub struct Options {
 /// Runs them.
 pub async fn run(options: Options) -> Result<()> {
     let mut command = workspace::cargo();
-    command.args(["bench", "--benches"]);
-    match &options.package {
-        Some(package) => command.args(["--package", package]),
-        None => command.arg("--workspace"),
-    };
+    command.args(["bench", "--package", "kefu-benches"]);
+    if let Some(bench) = &options.bench {
+        command.args(["--bench", bench]);
+    }
     if let Some(filter) = &options.filter {
         command.args(["--", filter]);
     }

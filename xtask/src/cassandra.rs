@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::nats_server::free_port;
+use crate::ports::free_port;
 use crate::provision::Cassandra;
 use crate::service::{Recipe, Service};
 use config::Ports;

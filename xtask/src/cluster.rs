@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use crate::cassandra::CassandraServer;
-use crate::nats_server::free_port;
+use crate::ports::free_port;
 use crate::s3::S3;
 use crate::service::Service;
 use crate::{provision, workspace};

@@ -11,6 +11,7 @@ mod layers;
 mod load;
 mod nats_server;
 mod openapi;
+mod ports;
 mod process;
 mod provision;
 mod s3;

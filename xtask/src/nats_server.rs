@@ -1,6 +1,6 @@
 //! A `nats-server` of our own, as the tests need it.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
+use crate::ports::free_port;
 use crate::process::Running;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -62,10 +63,4 @@ fn configuration(dir: &Path, port: u16) -> String {
         dir.join("log"),
         dir.join("store"),
     )
-}
-
-/// A loopback port that nobody listens on.
-pub fn free_port() -> Result<u16> {
-    let probe = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).context("no free port")?;
-    Ok(probe.local_addr().context("no free port")?.port())
 }

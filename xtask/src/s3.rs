@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::nats_server::free_port;
+use crate::ports::free_port;
 use crate::service::{Recipe, Service};
 
 const BUCKET: &str = "kefu";

@@ -1,12 +1,11 @@
-//! Making it so: leases, allocation, announcements.
+//! Making it so: leases, and what allocation knows. Whoever decides in allocation announces it to everyone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use kefu_live::{LiveError, PresenceLease};
-use kefu_model::User;
-use kefu_model::allocation::{AgentStatus, AllocationAnswer, AllocationCommand};
+use kefu_model::allocation::{AllocationAnswer, AllocationCommand};
 use tokio_util::sync::CancellationToken;
 
 use super::{Agent, Key, to_live};
@@ -26,7 +25,7 @@ const AGAIN_MS: std::ops::RangeInclusive<u64> = 1_000..=3_000;
 /// What is to be done for an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
-    /// Tell everyone, and renew the lease.
+    /// Tell allocation, and renew the lease.
     Tell,
     /// Renew the lease.
     Renew,
@@ -178,7 +177,6 @@ async fn tell(services: &Services, (tenant, id): &Key, agent: &Agent) -> bool {
         present: Some(true),
     };
     let answer = services.upstream.allocation(tenant, &command).await;
-    services.hub.agent_presence(tenant, &User::agent(id.clone()), agent.chosen.status);
     !matches!(answer, AllocationAnswer::Refused(refusal) if refusal.is_retryable())
 }
 
@@ -215,6 +213,5 @@ async fn tell_gone(services: &Services, (tenant, id): &Key) -> bool {
     let command =
         AllocationCommand::Agent { agent: id.clone(), name: None, status: None, capacity: None, present: Some(false) };
     let answer = services.upstream.allocation(tenant, &command).await;
-    services.hub.agent_presence(tenant, &User::agent(id.clone()), AgentStatus::Offline);
     !matches!(answer, AllocationAnswer::Refused(refusal) if refusal.is_retryable())
 }

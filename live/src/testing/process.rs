@@ -171,10 +171,11 @@ impl Drop for ValkeyServer {
     }
 }
 
-/// A loopback port that nobody listens on.
+/// A port that nobody listens on and that no outgoing connection is given, not even while its server is away. A node of a
+/// cluster listens at the port 10,000 above too.
 pub(super) fn free_port() -> u16 {
-    let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    probe.local_addr().expect("a bound port").port()
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    std::iter::repeat_with(|| rand::random_range(15_000..24_000)).take(1_000).find(is_free).expect("a free port")
 }
 
 /// A folder that goes when it is dropped.

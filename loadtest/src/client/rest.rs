@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use super::source;
@@ -47,7 +48,7 @@ impl Rest {
             request = request.bearer_auth(token);
         }
         if let Some(body) = body {
-            request = request.json(body);
+            request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
         let answer = request.send().await.with_context(|| format!("{method} {path}"))?;
         let status = answer.status();

@@ -80,20 +80,33 @@ async fn last_records(
     if first > end {
         return Ok(Vec::new());
     }
-    let mut many = RECORDS_FIRST;
+    let (mut many, mut known, mut records) = (RECORDS_FIRST, end + 1, Vec::new());
     loop {
         let from = first.max(end.saturating_sub(many - 1));
-        let mut reader = broker.read_log(log, from).await?;
-        let mut records: Vec<StreamRecord> = Vec::new();
-        while records.last().is_none_or(|record| record.position < end) {
-            records.push(reader.next().await?);
-        }
+        let mut older = read_range(broker, log, from, known).await?;
+        older.append(&mut records);
+        (known, records) = (from, older);
         let bytes: usize = records.iter().map(|record| record.payload.len()).sum();
         if bytes >= keep_bytes || from == first || many >= RECORDS {
             return Ok(records);
         }
         many = (many * 4).min(RECORDS);
     }
+}
+
+/// The records from a position on and before another one; there is one at the end.
+async fn read_range(
+    broker: &Broker,
+    log: LogName,
+    from: u64,
+    before: u64,
+) -> Result<Vec<StreamRecord>, TransportError> {
+    let mut reader = broker.read_log(log, from).await?;
+    let mut records: Vec<StreamRecord> = Vec::new();
+    while records.last().is_none_or(|record| record.position + 1 < before) {
+        records.push(reader.next().await?);
+    }
+    Ok(records)
 }
 
 /// Where a reader stands before the first record it reads. A claim needs nothing before it; a batch is taken for the next one

@@ -10,7 +10,7 @@ use crate::payload::{self, HeartbeatWire, OwnedWire};
 use crate::transport::{CoreEvent, Subscription, TransportError};
 
 /// How often a member says that it is there.
-pub(super) const HEARTBEAT_EVERY: Duration = Duration::from_millis(500);
+pub(super) const HEARTBEAT_EVERY: Duration = Duration::from_millis(300);
 
 /// A member, and what it heard of the others.
 pub(super) struct Members {

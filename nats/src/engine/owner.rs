@@ -217,6 +217,8 @@ pub struct Owner<D: Domain> {
     hot: HashMap<D::Id, Box<Hot<D::State>>>,
     loading: HashMap<D::Id, Loading<D>>,
     tail: Tail<D::Id, D::Outcome>,
+    /// Where the tail started; none once what was before it came, or was given up.
+    fills_before: Option<u64>,
     part: Part,
     checkpoint: u64,
     last_at: At,
@@ -247,6 +249,7 @@ impl<D: Domain> Owner<D> {
             hot: HashMap::new(),
             loading: HashMap::new(),
             tail: Tail::new(cursor.position),
+            fills_before: Some(cursor.position),
             part: Budget::new(limits.tails_max_bytes).part(),
             checkpoint: cursor.position,
             last_at,
@@ -256,19 +259,27 @@ impl<D: Domain> Owner<D> {
         }
     }
 
-    /// Gives it a tail that reaches further back than the checkpoint. It ends at the cursor that the owner starts from.
-    #[must_use]
-    pub fn with_tail(mut self, tail: Tail<D::Id, D::Outcome>) -> Self {
-        self.tail = tail;
-        self
-    }
-
     /// Lets it share a budget for tails with the process's other owners.
     #[must_use]
     pub fn with_budget(mut self, budget: &Budget) -> Self {
         self.part = budget.part();
         self.part.set(self.tail.memory_bytes());
         self
+    }
+
+    /// Whether what was before the tail may still come, by [`Self::backfilled`].
+    #[must_use]
+    pub fn is_filling_back(&self) -> bool {
+        self.fills_before.is_some()
+    }
+
+    /// What was before the cursor that the owner started from; it ends there. It is dropped if the tail, which grows
+    /// meanwhile, has forgotten that place.
+    pub fn backfilled(&mut self, older: Tail<D::Id, D::Outcome>) {
+        if self.fills_before.take() == Some(self.tail.start()) {
+            self.tail.put_before(older);
+            self.trim();
+        }
     }
 
     /// What is to be done, in order. To be called after every input.
@@ -431,10 +442,15 @@ impl<D: Domain> Owner<D> {
     /// The archiver has stored everything up to this position.
     pub fn archived(&mut self, position: u64) {
         self.checkpoint = self.checkpoint.max(position.min(self.cursor.position));
+        self.trim();
+    }
+
+    /// Whatever a load that is under way may lack is kept.
+    fn trim(&mut self) {
         if self.loading.is_empty() {
             self.tail.trim(self.checkpoint, self.limits.tail_bytes);
-            self.part.set(self.tail.memory_bytes());
         }
+        self.part.set(self.tail.memory_bytes());
     }
 
     /// Evicts states that are idle and below the checkpoint, and trims the extras of the others.

@@ -19,6 +19,7 @@ use super::domain::{Domain, Row, Want};
 use super::metrics::OwnerMetrics;
 use super::owner::{Counted, Effect, Limits, Lost, Owner, Route};
 use super::reader::{ReadError, last_time, verify};
+use super::tail::Tail;
 use crate::broker::{Broker, LogName, subject};
 use crate::clock;
 use crate::payload::{self, EnvelopeWire};
@@ -81,7 +82,7 @@ pub const TICK: Duration = Duration::from_millis(100);
 const EVICT_EVERY_TICKS: u32 = 50;
 const LOAD_RETRY: Duration = Duration::from_millis(200);
 const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
-/// What is read again at a claim is this part of what a tail keeps: a start is not to be late for it.
+/// What is read again after a claim is this part of what a tail keeps.
 const BACKFILL_SHARE: usize = 4;
 /// Loads under way at a time.
 const LOADS: usize = 256;
@@ -160,6 +161,7 @@ impl PartitionError {
 
 type AppendResult = (u64, Result<Position, TransportError>);
 type LoadResult<D> = (<D as Domain>::Id, Result<Row<D>, LoadError>);
+type BackfillResult<D> = Result<Tail<<D as Domain>::Id, <D as Domain>::Outcome>, ReadError>;
 
 struct Partition<D: Domain, H: Host<D>> {
     broker: Broker,
@@ -176,6 +178,10 @@ struct Partition<D: Domain, H: Host<D>> {
     appends: FuturesUnordered<BoxFuture<'static, AppendResult>>,
     loads: FuturesUnordered<BoxFuture<'static, LoadResult<D>>>,
     queued_loads: Vec<(D::Id, Want<D::Extra>)>,
+    /// Where the owner started: so many bytes of what was before that are read once the log is its own.
+    began_after: LogCursor,
+    read_back_bytes: usize,
+    backfill: Option<BoxFuture<'static, BackfillResult<D>>>,
     own: Option<mpsc::Receiver<(Route, D::Command)>>,
     status: Arc<Mutex<PartitionStatus>>,
     metrics: OwnerMetrics,
@@ -190,6 +196,7 @@ enum Input<D: Domain> {
     In(Result<StreamRecord, TransportError>),
     Appended(AppendResult),
     Loaded(LoadResult<D>),
+    Backfilled(BackfillResult<D>),
     Core(Option<CoreEvent>),
     Archived(Option<CoreEvent>),
     Own((Route, D::Command)),
@@ -253,10 +260,8 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         let log_reader = broker.read_log(log, start.cursor.position + 1).await.map_err(failed)?;
         let own = host.take_inbox();
         let last_at = last_time(&broker, log, &*domain, start.cursor.position).await?;
-        let tail = backfill(&broker, log, &*domain, start.cursor, limits.tail_bytes / BACKFILL_SHARE).await?;
-        let owner = Owner::claim(domain.clone(), limits, &worker, rand::random(), start.cursor, last_at)
-            .with_tail(tail)
-            .with_budget(&budget);
+        let owner =
+            Owner::claim(domain.clone(), limits, &worker, rand::random(), start.cursor, last_at).with_budget(&budget);
         Ok(Self {
             broker,
             log,
@@ -272,6 +277,9 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
             appends: FuturesUnordered::new(),
             loads: FuturesUnordered::new(),
             queued_loads: Vec::new(),
+            began_after: start.cursor,
+            read_back_bytes: limits.tail_bytes / BACKFILL_SHARE,
+            backfill: None,
             own,
             status,
             metrics,
@@ -322,6 +330,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
             event = self.questions.next(), if taking => Input::Core(event),
             event = self.archived.next() => Input::Archived(event),
             _ = ticker.tick() => Input::Tick,
+            tail = until_read(&mut self.backfill), if taking => Input::Backfilled(tail),
             Some(own) = next_own(&mut self.own), if ready_for_more => Input::Own(own),
             record = next_of(&mut self.in_reader), if ready_for_more => Input::In(record),
         }
@@ -347,6 +356,10 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
             Input::Loaded((id, Err(error))) => {
                 tracing::warn!(%log, %error, source = error.0, "a load failed; it is tried again");
                 self.owner.reload(&id);
+            }
+            Input::Backfilled(older) => {
+                self.backfill = None;
+                self.owner.backfilled(older?);
             }
             Input::In(record) => self.take_envelope(record, now).await?,
             Input::Core(event) => self.take_message(event, now).await?,
@@ -404,6 +417,13 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         Ok(())
     }
 
+    /// Begins to read what was before the tail: deciding and delivering do not wait for it.
+    fn read_back(&mut self) {
+        let (broker, log, domain, end) = (self.broker.clone(), self.log, self.domain.clone(), self.began_after);
+        let keep_bytes = self.read_back_bytes;
+        self.backfill = Some(Box::pin(async move { backfill(&broker, log, &*domain, end, keep_bytes).await }));
+    }
+
     async fn take_message(&mut self, event: Option<CoreEvent>, now: At) -> Result<(), PartitionError> {
         match event {
             Some(CoreEvent::Message(message)) => {
@@ -455,6 +475,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
                         self.metrics.claimed(self.began.elapsed());
                         self.open_in(in_position).await?;
                         self.host.owning(generation).await;
+                        self.read_back();
                     }
                     Effect::Counted(counted) => self.host.counted(&self.owner, counted).await,
                 }
@@ -515,6 +536,13 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
 async fn next_own<T>(own: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
     match own {
         Some(own) => own.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until_read<T>(backfill: &mut Option<BoxFuture<'static, T>>) -> T {
+    match backfill {
+        Some(backfill) => backfill.await,
         None => std::future::pending().await,
     }
 }

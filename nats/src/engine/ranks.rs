@@ -12,7 +12,7 @@ use kefu_model::ids::stable_hash;
 use crate::broker::LogName;
 
 /// A member not heard of for this long is taken for gone.
-pub(super) const SILENCE: Duration = Duration::from_secs(2);
+pub(super) const SILENCE: Duration = Duration::from_millis(1_500);
 /// How long a log is held by nobody until the next of its order may take it too.
 pub(super) const PASS_AFTER: Duration = Duration::from_secs(4);
 

@@ -68,6 +68,21 @@ impl<I: Clone + Eq + Hash, O> Tail<I, O> {
         self.records.push_back(record);
     }
 
+    /// Adds what was before it: a tail that ends where this one starts.
+    pub fn put_before(&mut self, older: Self) {
+        self.start = older.start;
+        self.bytes += older.bytes;
+        self.outcomes += older.outcomes;
+        for record in older.records.into_iter().rev() {
+            self.records.push_front(record);
+        }
+        for (id, mut outcomes) in older.by_id {
+            let newer = self.by_id.entry(id).or_default();
+            outcomes.append(newer);
+            *newer = outcomes;
+        }
+    }
+
     /// The outcomes of an aggregate after a position, in order.
     pub fn after(&self, id: &I, position: u64) -> impl Iterator<Item = &Arc<Logged<O>>> {
         self.of(id).filter(move |(at, _)| *at > position).map(|(_, logged)| logged)

@@ -12,6 +12,7 @@ mod reader;
 mod scenarios;
 mod share;
 mod shelf;
+mod tail;
 mod worker;
 mod world;
 

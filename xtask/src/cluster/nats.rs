@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::nats_server::free_port;
+use crate::ports::free_port;
 use crate::service::{Recipe, Service};
 
 const SERVERS: usize = 3;

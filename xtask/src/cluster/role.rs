@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{Plan, Process};
-use crate::nats_server::free_port;
+use crate::ports::free_port;
 use crate::service::{Recipe, Service};
 
 /// A role that a process has alone.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::nats_server::free_port;
+use crate::ports::free_port;
 use crate::service::{Recipe, Service, listens};
 
 /// The server; it keeps nothing on disk, so that a restart loses everything.

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::rest::Rest;
-use crate::nats_server::{NatsServer, free_port};
+use crate::nats_server::NatsServer;
+use crate::ports::free_port;
 use crate::process::Running;
 use crate::workspace;
 

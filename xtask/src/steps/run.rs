@@ -11,6 +11,8 @@ use crate::cluster::{Cluster, Plan};
 use crate::nats_server::NatsServer;
 use crate::{crash, instructions, layers, openapi, process, provision, workspace};
 
+/// Most tests wait for servers and for time to pass.
+const TEST_THREADS: &str = "4";
 const KILLS: u32 = 5;
 /// Of the cluster in which scenarios play; each takes one.
 const TENANTS: usize = 100;
@@ -51,7 +53,9 @@ async fn cargo(args: &[&str]) -> Result<()> {
 
 async fn rust_tests(components: &Components) -> Result<()> {
     let mut command = workspace::cargo();
-    command.args(["test", "--release", "--workspace"]);
+    // Benches hold no tests, and what criterion asks of crates below it would have them all built once more.
+    command.args(["test", "--release", "--workspace", "--exclude", "kefu-benches"]);
+    command.env("RUST_TEST_THREADS", TEST_THREADS);
     command.env("KEFU_TEST_NATS_SERVER", components.nats_server.as_ref().context("no nats-server was provisioned")?);
     let valkey_server = components.valkey_server.as_ref().context("no valkey-server was provisioned")?;
     command.env("KEFU_TEST_VALKEY_SERVER", valkey_server);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-#[path = "setup/hot.rs"]
+#[path = "../../model/benches/setup/hot.rs"]
 mod hot;
 
 use hot::Hot;

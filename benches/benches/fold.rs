@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
-#[path = "setup/window.rs"]
+#[path = "../../archiver/benches/setup/window.rs"]
 mod window;
 
 const OUTCOMES: usize = 1_000;

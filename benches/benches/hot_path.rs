@@ -6,9 +6,9 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use kefu_nats::codec;
 
-#[path = "setup/engine.rs"]
+#[path = "../../nats/benches/setup/engine.rs"]
 mod engine;
-#[path = "setup/message.rs"]
+#[path = "../../nats/benches/setup/message.rs"]
 mod message;
 
 use engine::Engine;
