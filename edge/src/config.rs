@@ -130,6 +130,9 @@ pub struct EdgeConfig {
     pub follow_linger_ms: u64,
     /// Outcomes kept for a client whose attach is not answered yet. Beyond: it is told `recovered: false`.
     pub attach_backlog: usize,
+    /// How long it serves as before once it says that it is not ready, so that balancers look and send nobody any more, in
+    /// milliseconds. Zero where there is no other edge.
+    pub drain_notice_ms: u64,
     /// Over which time at most `goaway` frames are spread when the edge stops, in milliseconds.
     pub drain_ms: u64,
     /// How long a client told to go may stay, in milliseconds.
@@ -192,6 +195,7 @@ impl Default for EdgeConfig {
             heartbeat_ttl_ms: minute,
             follow_linger_ms: 10_000,
             attach_backlog: 4_096,
+            drain_notice_ms: 0,
             drain_ms: 5_000,
             drain_linger_ms: 2_000,
         }

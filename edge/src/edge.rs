@@ -209,6 +209,7 @@ pub(crate) fn assemble(
         streams: crate::sse::Streams::default(),
         started: Instant::now(),
         warmth: crate::warm::Warmth::default(),
+        leaving: AtomicBool::new(false),
         draining: AtomicBool::new(false),
         next_number: AtomicU64::new(1),
     };
@@ -274,8 +275,10 @@ async fn publish(services: Arc<Services>, mut notices: mpsc::Receiver<Notice>, s
     }
 }
 
-/// Not ready; no new connections; everyone is told to go, spread over time; who stays is closed.
+/// Not ready; once balancers have seen it, no new connections; everyone is told to go, spread over time; who stays is closed.
 async fn drain(services: &Services, stop_accepting: &CancellationToken) {
+    services.leaving.store(true, Ordering::Relaxed);
+    tokio::time::sleep(millis(services.config.drain_notice_ms)).await;
     services.draining.store(true, Ordering::Relaxed);
     stop_accepting.cancel();
     let connections = services.opened.all();

@@ -61,6 +61,9 @@ pub(crate) struct Services {
     pub(crate) streams: crate::sse::Streams,
     pub(crate) started: Instant,
     pub(crate) warmth: Warmth,
+    /// It says that it is not ready, because it stops.
+    pub(crate) leaving: AtomicBool,
+    /// It takes nobody any more.
     pub(crate) draining: AtomicBool,
     pub(crate) next_number: AtomicU64,
 }

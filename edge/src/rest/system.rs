@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Json;
@@ -114,7 +115,7 @@ async fn look(services: &Services) -> Health {
     let unowned = link.logs.saturating_sub(link.owned);
     let warm = services.warmth.is_complete();
     let checks = vec![
-        check("edge", (!services.is_draining()).then_some(()).ok_or("is stopping")),
+        check("edge", (!services.leaving.load(Ordering::Relaxed)).then_some(()).ok_or("is stopping")),
         check("link", link.connected.then_some(()).ok_or("the broker is not connected")),
         check("log", link.trouble.map_or(Ok(()), Err)),
         // Later a log without one gets another within seconds, and other edges miss it as well.

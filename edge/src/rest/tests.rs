@@ -325,7 +325,7 @@ async fn readiness_tells_the_truth() {
     assert_eq!(cold.status(), StatusCode::SERVICE_UNAVAILABLE);
     edge.services.warmth.complete();
     assert_eq!(call(&edge, request("GET", "/readyz", None, None)).await.status(), StatusCode::OK);
-    edge.services.draining.store(true, std::sync::atomic::Ordering::Relaxed);
+    edge.services.leaving.store(true, std::sync::atomic::Ordering::Relaxed);
     let response = call(&edge, request("GET", "/readyz", None, None)).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     let text = to_bytes(response.into_body(), 1 << 16).await.unwrap();

@@ -60,6 +60,8 @@ fn config(settings: &Settings, node: &str) -> anyhow::Result<EdgeConfig> {
         frame_ancestors: server.frame_ancestors.clone(),
         trusted_proxies: server.trusted_proxies.clone(),
         tenants: tenants(settings)?,
+        // Of one that is alone nobody looks for another.
+        drain_notice_ms: if backends::is_embedded(settings) { 0 } else { server.drain_notice_ms },
         login_ttl_ms: auth.login_minutes * MINUTE_MS,
         login_remember_ttl_ms: auth.remember_days * DAY_MS,
         visitor_ttl_ms: auth.visitor_days * DAY_MS,

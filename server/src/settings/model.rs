@@ -87,6 +87,7 @@ section!(
         frame_ancestors: Vec<String> = Vec::new(),
         trusted_proxies: Vec<IpNet> = Vec::new(),
         stop_stage_s: u64 = 25,
+        drain_notice_ms: u64 = 1_500,
     }
 );
 section!(

@@ -33,7 +33,16 @@ impl Bench {
 /// Never incrementally, whatever the environment says: that divides crates into other units, which inline differently.
 pub(super) async fn build() -> Result<Vec<Bench>> {
     let mut command = workspace::cargo();
-    command.args(["build", "--release", "--workspace", "--exclude", "kefu-benches", "--bench", TARGET, "--message-format=json-render-diagnostics"]);
+    command.args([
+        "build",
+        "--release",
+        "--workspace",
+        "--exclude",
+        "kefu-benches",
+        "--bench",
+        TARGET,
+        "--message-format=json-render-diagnostics",
+    ]);
     command.env("CARGO_INCREMENTAL", "0");
     println!("$ cargo build --release --workspace --exclude kefu-benches --bench {TARGET}");
     let mut benches = Vec::new();

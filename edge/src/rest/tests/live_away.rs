@@ -31,7 +31,7 @@ async fn an_edge_is_ready_without_live_and_says_what_is_wrong() {
     assert!(asked.elapsed() < Duration::from_secs(30));
     assert_eq!((status, lines.contains("live: no answer in time")), (StatusCode::OK, true), "{lines}");
     // What is needed still counts.
-    edge.services.draining.store(true, std::sync::atomic::Ordering::Relaxed);
+    edge.services.leaving.store(true, std::sync::atomic::Ordering::Relaxed);
     assert_eq!(ready(&edge).await.0, StatusCode::SERVICE_UNAVAILABLE);
 }
 

@@ -138,7 +138,10 @@ impl Scene {
         let nats = (broker == Broker::Nats).then(NatsServer::start);
         let url = nats.as_ref().map(NatsServer::url);
         let mut variables = ROOM_FOR_ALL.to_vec();
-        variables.extend(url.as_deref().map(|url| ("KEFU_NATS__URL", url)));
+        if let Some(url) = &url {
+            // No balancer looks at it.
+            variables.extend([("KEFU_NATS__URL", url.as_str()), ("KEFU_SERVER__DRAIN_NOTICE_MS", "0")]);
+        }
         variables.extend(settings);
         Self { nats, ..Self::of(Place::Own(Box::new(Kefu::start(&[], &variables).await))).await }
     }
