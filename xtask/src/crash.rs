@@ -30,8 +30,9 @@ use anyhow::Result;
 use clap::Args;
 
 pub use kefu::Kefu;
-pub use people::visitor;
+pub use people::{agents, visitor};
 pub use rest::Rest;
+pub use socket::Socket;
 
 use crate::cluster::{Cluster, Plan, RAISED};
 use crate::nats_server::NatsServer;

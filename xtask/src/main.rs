@@ -9,6 +9,7 @@ mod fuzz;
 mod instructions;
 mod layers;
 mod load;
+mod monitoring;
 mod nats_server;
 mod openapi;
 mod ports;

@@ -65,3 +65,9 @@ pub async fn valgrind() -> Result<PathBuf> {
 pub async fn haproxy() -> Result<PathBuf> {
     debian::program("haproxy", "haproxy", "haproxy is not installed; install the Debian package `haproxy`").await
 }
+
+/// Path of promtool; taken out of Debian's package of Prometheus if there is none.
+pub async fn promtool() -> Result<PathBuf> {
+    let missing = "promtool is not installed; install Prometheus (on Debian apt-get is enough: only promtool is taken)";
+    debian::unpacked("promtool", "prometheus", missing).await
+}

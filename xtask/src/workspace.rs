@@ -31,6 +31,11 @@ pub fn k6_scripts() -> PathBuf {
     root().join("loadtest/k6")
 }
 
+/// What Kefu is deployed and watched with.
+pub fn deploy() -> PathBuf {
+    root().join("deploy")
+}
+
 /// Where downloaded components are kept: outside the checkout.
 pub fn cache() -> Result<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -9,7 +9,7 @@ use tokio::process::Command;
 use super::{Components, Step, foreign, k6};
 use crate::cluster::{Cluster, Plan};
 use crate::nats_server::NatsServer;
-use crate::{crash, instructions, layers, openapi, process, provision, workspace};
+use crate::{crash, instructions, layers, monitoring, openapi, process, provision, workspace};
 
 /// Most tests wait for servers and for time to pass.
 const TEST_THREADS: &str = "4";
@@ -36,6 +36,7 @@ impl Step {
             Self::Foreign => foreign::test(components, &kefu_binary()?).await,
             Self::K6 => k6::test().await,
             Self::Openapi => openapi::run().await,
+            Self::Monitoring => monitoring::run().await,
             Self::E2e => e2e(components).await,
             Self::E2eNats => e2e_over_nats(components).await,
             Self::Crash => crash::run(crash::Options::embedded(KILLS)).await,
