@@ -10,6 +10,7 @@ use kefu_live::{EdgeId, Live};
 use kefu_model::UserKind;
 use kefu_nats::link::{Link, LinkEvent};
 use kefu_nats::notice::Notice;
+use kefu_nats::report::Reports;
 use kefu_store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -26,7 +27,7 @@ use crate::machine::{Input, Settings};
 use crate::metrics::Metrics;
 use crate::services::Services;
 use crate::upstream::Upstream;
-use crate::{accept, attendance, customers, presence, registry, rest, sse, sweep, warm};
+use crate::{accept, attendance, customers, presence, processes, registry, rest, sse, sweep, warm};
 
 /// How long sockets may take to close once they were told to.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
@@ -55,6 +56,8 @@ pub struct EdgeHandles {
     pub link: Link,
     /// What the link hands on.
     pub events: mpsc::Receiver<LinkEvent>,
+    /// What the deployment's processes tell of themselves.
+    pub reports: Reports,
     /// The durable seam. The deployment must have been created in it.
     pub store: Arc<dyn Store>,
     /// What is true right now.
@@ -102,6 +105,7 @@ pub struct Edge {
     address: SocketAddr,
     events: mpsc::Receiver<LinkEvent>,
     notices: mpsc::Receiver<Notice>,
+    reports: Reports,
 }
 
 impl Edge {
@@ -110,12 +114,12 @@ impl Edge {
     /// # Errors
     /// [`EdgeError`].
     pub async fn bind(config: EdgeConfig, handles: EdgeHandles, listener: TcpListener) -> Result<Self, EdgeError> {
-        let EdgeHandles { link, events, store, live, files, assets, metrics, info } = handles;
+        let EdgeHandles { link, events, reports, store, live, files, assets, metrics, info } = handles;
         let deployment = store.deployment().await.map_err(EdgeError::Store)?.ok_or(EdgeError::NoDeployment)?;
         let parts = Parts { store, live, files, assets, prometheus: metrics, info };
         let (services, notices) = assemble(config, parts, Arc::new(link), &deployment.signing_secret.0)?;
         let address = listener.local_addr().map_err(EdgeError::Listener)?;
-        Ok(Self { services, listener, address, events, notices })
+        Ok(Self { services, listener, address, events, notices, reports })
     }
 
     /// The address that it listens on.
@@ -129,7 +133,7 @@ impl Edge {
     /// # Errors
     /// [`EdgeError`] when something it needs ended early.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), EdgeError> {
-        let Self { services, listener, events, notices, .. } = self;
+        let Self { services, listener, events, notices, reports, .. } = self;
         let (stop_accepting, stop_tasks) = (CancellationToken::new(), CancellationToken::new());
         let mut tasks = JoinSet::new();
         tasks.spawn(follow(Arc::clone(&services), events, stop_tasks.clone()));
@@ -139,6 +143,7 @@ impl Edge {
         tasks.spawn(ends(presence::run(Arc::clone(&services), stop_tasks.clone())));
         tasks.spawn(ends(customers::run(Arc::clone(&services), stop_tasks.clone())));
         tasks.spawn(ends(registry::run(Arc::clone(&services), stop_tasks.clone())));
+        tasks.spawn(ends(processes::run(Arc::clone(&services), reports, stop_tasks.clone())));
         let router = rest::router(&services);
         let accepting = {
             let (services, stop) = (Arc::clone(&services), stop_accepting.clone());
@@ -202,6 +207,7 @@ pub(crate) fn assemble(
         attendance: attendance::AttendanceKeeper::default(),
         customers: customers::CustomerKeeper::default(),
         registry: registry::RegistryKeeper::default(),
+        processes: processes::Processes::default(),
         limiter: crate::http::Limiter::default(),
         tasks: TaskTracker::new(),
         places: crate::services::Places::default(),

@@ -22,6 +22,7 @@ mod hub;
 mod machine;
 mod metrics;
 mod presence;
+mod processes;
 mod registry;
 mod rest;
 mod retry;

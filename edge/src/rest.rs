@@ -14,6 +14,7 @@ mod logins;
 mod marks;
 mod messages;
 mod problems;
+mod processes;
 mod service;
 mod sessions;
 mod shapes;
@@ -76,6 +77,8 @@ fn described() -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(system::health))
         .routes(routes!(system::online_users))
         .routes(routes!(system::websocket_stats))
+        .routes(routes!(processes::performance))
+        .routes(routes!(processes::resources))
         .routes(routes!(sse::open))
         .routes(routes!(sse::post))
 }

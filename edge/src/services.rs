@@ -26,6 +26,7 @@ use crate::hub::Hub;
 use crate::machine::Settings;
 use crate::metrics::Metrics;
 use crate::presence::{Chosen, PresenceKeeper, from_live};
+use crate::processes::Processes;
 use crate::registry::RegistryKeeper;
 use crate::upstream::Upstream;
 use crate::warm::Warmth;
@@ -53,6 +54,7 @@ pub(crate) struct Services {
     pub(crate) attendance: AttendanceKeeper,
     pub(crate) customers: CustomerKeeper,
     pub(crate) registry: RegistryKeeper,
+    pub(crate) processes: Processes,
     pub(crate) limiter: Limiter,
     /// Sockets, streams and what they started.
     pub(crate) tasks: TaskTracker,

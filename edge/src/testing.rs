@@ -16,6 +16,7 @@ use kefu_model::command::Answer;
 use kefu_model::{At, Command, Conversation, ConversationId, Name, Refusal, Role, TenantId, User, UserId};
 use kefu_nats::link::{AttachRequest, LinkStatus, OnAnswer};
 use kefu_nats::notice::Notice;
+use kefu_nats::report::{ProcessReport, Quantile, Rate, Resources, Timing};
 use kefu_nats::transport::TransportError;
 use kefu_nats::view::{AllocationView, Snapshot};
 use kefu_store::{SqliteConfig, SqliteStore, Store};
@@ -276,5 +277,36 @@ pub(crate) fn customer(id: &str) -> Caller {
         name: None,
         capacity: None,
         credential: Credential::Visitor { issued_at: At(0), expires_at: At(u64::MAX) },
+    }
+}
+
+/// What an edge of that name may tell of itself.
+pub(crate) fn process_report(name: &str) -> ProcessReport {
+    let quantile = |ms, at_least| Quantile { ms, at_least };
+    let timing = Timing {
+        name: "kefu_edge_answer_seconds".to_owned(),
+        labels: vec![("kind".to_owned(), "chat".to_owned())],
+        count: 30,
+        per_second: 0.5,
+        p50: quantile(1.5, false),
+        p95: quantile(20.0, false),
+        p99: quantile(20.0, true),
+    };
+    ProcessReport {
+        name: name.to_owned(),
+        roles: vec!["edge".to_owned()],
+        version: "1.2.3".to_owned(),
+        started_at: At(1_000),
+        uptime_s: 7,
+        resources: Resources {
+            cpu_cores: Some(0.25),
+            memory_bytes: Some(1_000_000),
+            connections: Some(4),
+            ..Resources::default()
+        },
+        window_ms: 60_000,
+        timings: vec![timing],
+        timings_left_out: 3,
+        rates: vec![Rate { name: "kefu_edge_frames_in_total".to_owned(), per_second: 2.5 }],
     }
 }

@@ -244,6 +244,8 @@ pub(crate) mod subject {
     pub(crate) const NOTICE: &str = "notice";
     /// Heartbeats of workers.
     pub(crate) const HEARTBEAT: &str = "heartbeat";
+    /// Reports of all processes to all edges.
+    pub(crate) const REPORT: &str = "report";
 
     /// Attaches and detaches of a log's conversations.
     pub(crate) fn attach(log: LogName) -> String {

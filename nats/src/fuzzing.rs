@@ -10,12 +10,13 @@ use crate::embedded::scan::scan;
 use crate::notice::Notice;
 use crate::payload::{
     self, AllocationViewWire, AskWire, AttachWire, DeliveryWire, EnvelopeWire, HeartbeatWire, NoticeWire, PayloadError,
-    RecordWire, ReplyWire, SnapshotWire,
+    RecordWire, ReplyWire, ReportWire, SnapshotWire,
 };
+use crate::report::Heard;
 use crate::view::{AllocationView, Snapshot};
 
 /// Kinds of payloads that [`read_payload`] knows.
-pub const PAYLOADS: u8 = 15;
+pub const PAYLOADS: u8 = 16;
 
 /// Reads bytes as a payload of a kind.
 ///
@@ -46,8 +47,12 @@ pub fn read_payload(kind: u8, bytes: &[u8]) {
             let read = |bytes: &[u8]| payload::decode::<NoticeWire>(bytes).and_then(Notice::try_from);
             stays(bytes, read, |notice| payload::encode(&NoticeWire::from(notice)));
         }
-        _ => {
+        14 => {
             let _ = payload::decode::<AllocationViewWire>(bytes).and_then(AllocationView::try_from);
+        }
+        _ => {
+            let read = |bytes: &[u8]| payload::decode::<ReportWire>(bytes).map(Heard::from);
+            stays(bytes, read, |heard| payload::encode(&ReportWire::from(heard.clone())));
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod jetstream;
 pub mod link;
 pub mod notice;
 mod payload;
+pub mod report;
 pub mod testing;
 pub mod transport;
 pub mod view;

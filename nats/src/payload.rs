@@ -11,6 +11,7 @@ mod ids;
 mod notice;
 mod outcome;
 mod record;
+mod report;
 mod snapshot;
 
 use bytes::Bytes;
@@ -27,6 +28,7 @@ pub(crate) use delivery::{
 pub(crate) use notice::NoticeWire;
 pub(crate) use outcome::OutcomeWire;
 pub(crate) use record::RecordWire;
+pub(crate) use report::ReportWire;
 pub(crate) use snapshot::SnapshotWire;
 
 /// The version that this release writes.

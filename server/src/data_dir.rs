@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 /// An opened data folder; the lock goes with it.
 pub struct DataDir {
     path: PathBuf,
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl DataDir {
@@ -26,7 +26,7 @@ impl DataDir {
             .open(&lock_path)
             .with_context(|| format!("the data folder {} cannot be written", path.display()))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: Some(lock) }),
+            Ok(()) => Ok(Self { path: path.to_owned(), lock: Some(lock) }),
             Err(std::fs::TryLockError::WouldBlock) => bail!(
                 "another process uses the data folder {}. Stop it, or name another folder with --data-dir",
                 path.display()
@@ -40,7 +40,13 @@ impl DataDir {
     /// One in which nothing is kept: it is neither made nor locked.
     #[must_use]
     pub fn unused(path: &Path) -> Self {
-        Self { path: path.to_owned(), _lock: None }
+        Self { path: path.to_owned(), lock: None }
+    }
+
+    /// Where it is, if anything is kept in it.
+    #[must_use]
+    pub fn in_use(&self) -> Option<&Path> {
+        self.lock.as_ref().map(|_| &*self.path)
     }
 
     /// The embedded log's folder.

@@ -12,6 +12,7 @@ mod files;
 mod logging;
 mod ops;
 mod pages;
+mod report;
 mod roles;
 mod seam_metrics;
 mod stop;

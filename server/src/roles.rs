@@ -5,6 +5,7 @@ mod open;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -23,6 +24,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::banner::Banner;
+use crate::report::{self, Started};
 use crate::waiting::Waiting;
 use crate::{backends, files, ops, stop};
 use kefu::settings::{Role, Settings};
@@ -36,6 +38,9 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     /// Most TCP connections of clients.
     pub(crate) tcp_connections: usize,
+    /// The data folder, if anything is kept in it.
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) started: Started,
     pub(crate) opened: Opened,
 }
 
@@ -46,6 +51,7 @@ type Ended = (&'static str, anyhow::Result<()>);
 /// # Errors
 /// What cannot be started, or why a role ended.
 pub async fn run(settings: Settings, demo: bool) -> anyhow::Result<()> {
+    let started = Started::now();
     backends::check_shared(&settings)?;
     let files = files::raise_limit()?;
     let data = backends::open_data(&settings)?;
@@ -57,7 +63,8 @@ pub async fn run(settings: Settings, demo: bool) -> anyhow::Result<()> {
     };
     let listener = waiting.into_listener().await?;
     let tcp_connections = files::room_for_connections(&settings.limits, files);
-    let parts = Parts { settings, tcp_connections, opened };
+    let folder = data.in_use().map(Path::to_owned);
+    let parts = Parts { settings, tcp_connections, data: folder, started, opened };
     let result = serve(&parts, listener, inbox, demo).await;
     let deadline = Duration::from_secs(parts.settings.server.stop_stage_s);
     stop::stage("link", deadline, parts.opened.link.stop()).await;
@@ -97,6 +104,7 @@ async fn serve(
     let mut edges: JoinSet<Ended> = JoinSet::new();
     let mut workers: JoinSet<Ended> = JoinSet::new();
     start_workers(parts, &roles, &mut workers, &workers_stop)?;
+    start_reports(parts, &roles, &mut workers, workers_stop.clone());
     let mut banner = None;
     if roles.contains(&Role::Edge) {
         let address = edge::start(parts, listener, inbox, &mut edges, edges_stop.clone()).await?;
@@ -173,6 +181,20 @@ fn start_workers(
         tasks.spawn(async move { ("reporter", role.serve(stop).await.map_err(Into::into)) });
     }
     Ok(())
+}
+
+/// Tells the edges of this process, until it stops.
+fn start_reports(parts: &Parts, roles: &BTreeSet<Role>, tasks: &mut JoinSet<Ended>, stop: CancellationToken) {
+    let Opened { incarnation, broker, registry, .. } = &parts.opened;
+    let process = report::Process {
+        name: incarnation.clone(),
+        roles: roles.iter().copied().collect(),
+        started: parts.started,
+        registry: registry.clone(),
+        data: parts.data.clone(),
+    };
+    let broker = broker.clone();
+    tasks.spawn(async move { ("reports of this process", report::run(process, broker, stop).await) });
 }
 
 /// A role that ends before it is asked to ends the process.

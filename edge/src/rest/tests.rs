@@ -10,6 +10,7 @@ use crate::testing::{TestEdge, config, tenant};
 
 mod history;
 mod live_away;
+mod processes;
 
 /// Calls that need no credential, on purpose.
 const PUBLIC: &[&str] = &["POST /api/kehu/session", "POST /api/kefu/login", "GET /api/system/health"];

@@ -5,7 +5,7 @@ mod golden;
 
 use std::time::Duration;
 
-use arbitrary::{allocation_command, allocation_outcome, allocation_state, command, notice, outcome, snapshot};
+use arbitrary::{allocation_command, allocation_outcome, allocation_state, command, heard, notice, outcome, snapshot};
 use kefu_model::Refusal;
 use kefu_model::allocation::AllocationAnswer;
 use kefu_model::command::Answer;
@@ -15,6 +15,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::codec::{self, AllocationCheckpoint};
 use crate::notice::Notice;
+use crate::report::Heard;
 use crate::view::{AllocationView, Snapshot};
 
 #[test]
@@ -122,6 +123,12 @@ proptest! {
     fn notices_are_read_back(notice in notice()) {
         let bytes = encode(&NoticeWire::from(&notice));
         prop_assert_eq!(Notice::try_from(decode::<NoticeWire>(&bytes).unwrap()).unwrap(), notice);
+    }
+
+    #[test]
+    fn reports_are_read_back(heard in heard()) {
+        let bytes = encode(&ReportWire::from(heard.clone()));
+        prop_assert_eq!(Heard::from(decode::<ReportWire>(&bytes).unwrap()), heard);
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub(super) async fn start(
     let handles = EdgeHandles {
         link: opened.link.clone(),
         events,
+        reports: opened.broker.reports().await.context("reports of processes")?,
         store: opened.store.clone(),
         live: opened.live.clone(),
         files: backends::open_files(&parts.settings)?,

@@ -26,6 +26,18 @@ pub enum Role {
 impl Role {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Edge, Self::Router, Self::Assigner, Self::Archiver, Self::Reporter];
+
+    /// Its name in settings and reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Router => "router",
+            Self::Assigner => "assigner",
+            Self::Archiver => "archiver",
+            Self::Reporter => "reporter",
+        }
+    }
 }
 
 /// How log lines look.

@@ -56,6 +56,7 @@ scenarios! {
     nobody_here: a_message_is_left_while_nobody_is_there;
     notes: a_private_note_never_reaches_the_customer;
     problems: wrong_requests_are_problems_with_numbers, what_is_not_there_is_not_found, other_origins_are_kept_out;
+    processes: what_processes_do_and_take_is_told;
     restart: what_was_acknowledged_survives_kill_9, a_chat_goes_on_after_a_restart;
     resume: a_broken_connection_resumes_while_messages_flow, what_was_not_answered_is_sent_again_once,
         messages_wait_for_who_is_away, a_cursor_that_is_no_cursor_is_not_recovered;

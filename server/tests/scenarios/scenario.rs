@@ -18,6 +18,7 @@ pub mod lost;
 pub mod nobody_here;
 pub mod notes;
 pub mod problems;
+pub mod processes;
 pub mod restart;
 pub mod resume;
 pub mod sessions;

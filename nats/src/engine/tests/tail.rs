@@ -24,10 +24,24 @@ fn tail(after: u64, until: u64) -> Tail<u64, u64> {
     tail
 }
 
-/// Its start, its sizes, and what it has of each aggregate.
-fn said(tail: &Tail<u64, u64>) -> (u64, usize, usize, Vec<Vec<(u64, u64)>>) {
+/// All that can be seen of it.
+#[derive(Debug, PartialEq)]
+struct Said {
+    start: u64,
+    bytes: usize,
+    memory_bytes: usize,
+    /// Of each aggregate: positions and outcomes.
+    outcomes: Vec<Vec<(u64, u64)>>,
+}
+
+fn said(tail: &Tail<u64, u64>) -> Said {
     let of = |id| tail.of(&id).map(|(position, logged)| (position, logged.outcome)).collect();
-    (tail.start(), tail.bytes(), tail.memory_bytes(), (0..IDS).map(of).collect())
+    Said {
+        start: tail.start(),
+        bytes: tail.bytes(),
+        memory_bytes: tail.memory_bytes(),
+        outcomes: (0..IDS).map(of).collect(),
+    }
 }
 
 proptest! {

@@ -1,6 +1,7 @@
 //! Any values of the vocabulary.
 
 mod allocation;
+mod report;
 
 use kefu_model::allocation::QueuePlace;
 use kefu_model::command::Parties;
@@ -19,6 +20,7 @@ use proptest::sample::select;
 
 use self::allocation::status;
 pub(super) use self::allocation::{allocation_command, allocation_outcome, allocation_state};
+pub(super) use self::report::heard;
 use crate::notice::Notice;
 use crate::view::Snapshot;
 

@@ -515,6 +515,11 @@ export interface components {
             client_msg_id: string;
             conversation_id: string;
         };
+        /** @description What the processes of the deployment do. */
+        Performance: {
+            /** @description Processes that were heard in the last 20 seconds, by name; at most 1000. */
+            processes: components["schemas"]["ProcessPerformance"][];
+        };
         /** @description An error as the client reads it. */
         ProblemBody: {
             /**
@@ -535,6 +540,57 @@ export interface components {
             title: string;
             /** @description Always `about:blank`: `code` tells problems apart. */
             type: string;
+        };
+        /** @description What a process does. */
+        ProcessPerformance: {
+            /** @description Another one each time it starts. */
+            name: string;
+            /** @description How often things happened, by name. */
+            rates: components["schemas"]["Rate"][];
+            /** @description `edge`, `router`, `assigner`, `archiver`, `reporter`. */
+            roles: string[];
+            /** @description How long things lasted, by name and labels; at most 64, without those that did not happen. */
+            timings: components["schemas"]["Timing"][];
+            /**
+             * Format: int64
+             * @description How many more there were, of the less frequent ones.
+             */
+            timings_left_out: number;
+            /** Format: int64 */
+            uptime_s: number;
+            version: string;
+            /**
+             * Format: double
+             * @description The time that timings and rates are of: so many seconds before the report, up to about a minute.
+             */
+            window_s: number;
+        };
+        /** @description What a process takes. */
+        ProcessUsage: {
+            /** @description Another one each time it starts. */
+            name: string;
+            resources: components["schemas"]["Resources"];
+            /** @description `edge`, `router`, `assigner`, `archiver`, `reporter`. */
+            roles: string[];
+            started_at: components["schemas"]["Time"];
+            /** Format: int64 */
+            uptime_s: number;
+            version: string;
+            /**
+             * Format: double
+             * @description The time that `cpu_cores` is of: so many seconds before the report, up to about a minute.
+             */
+            window_s: number;
+        };
+        /** @description How often something happened. */
+        Rate: {
+            /** @description The counter's name in `/metrics`. */
+            name: string;
+            /**
+             * Format: double
+             * @description All of its series together.
+             */
+            per_second: number;
         };
         /** @description Where a conversation stands for its reader. */
         ReadAnswer: {
@@ -562,6 +618,38 @@ export interface components {
             message_id: string;
             /** Format: int64 */
             rev: number;
+        };
+        /** @description What a process takes. What its system does not tell is absent. */
+        Resources: {
+            /**
+             * Format: int64
+             * @description Sockets and streams of clients; edges only.
+             */
+            connections?: number;
+            /**
+             * Format: double
+             * @description Processor time: 1 is one core all the time. Absent in the first report.
+             */
+            cpu_cores?: number;
+            /**
+             * Format: int64
+             * @description Bytes free in the file system of its data folder, where anything is kept in one.
+             */
+            data_free_bytes?: number;
+            /**
+             * Format: int64
+             * @description Memory that is resident.
+             */
+            memory_bytes?: number;
+            /**
+             * Format: int64
+             * @description Open files, sockets among them.
+             */
+            open_files?: number;
+            /** Format: int64 */
+            open_files_limit?: number;
+            /** Format: int64 */
+            threads?: number;
         };
         /**
          * @description What an agent may do.
@@ -742,6 +830,40 @@ export interface components {
         };
         /** Format: date-time */
         Time: string;
+        /** @description How long something lasted. */
+        Timing: {
+            /** @description Those of `p50`, `p95` and `p99` that are longer than the number given, which is the histogram's highest bound. */
+            at_least: string[];
+            /**
+             * Format: int64
+             * @description How often, in the window.
+             */
+            count: number;
+            labels: {
+                [key: string]: string;
+            };
+            /** @description The histogram's name in `/metrics`. */
+            name: string;
+            /**
+             * Format: double
+             * @description Half of them lasted no longer; estimated from the histogram's buckets.
+             */
+            p50_ms: number;
+            /**
+             * Format: double
+             * @description 95 of a hundred lasted no longer.
+             */
+            p95_ms: number;
+            /**
+             * Format: double
+             * @description 99 of a hundred lasted no longer.
+             */
+            p99_ms: number;
+            /** Format: double */
+            per_second: number;
+            /** @description Of the three numbers below: `ms`. */
+            unit: string;
+        };
         /** @description A change of an agent. */
         UpdateRequest: {
             /** Format: int32 */
@@ -750,6 +872,11 @@ export interface components {
             disabled?: boolean;
             name?: string;
             role?: components["schemas"]["Role"];
+        };
+        /** @description What the processes of the deployment take. */
+        Usage: {
+            /** @description Processes that were heard in the last 20 seconds, by name; at most 1000. */
+            processes: components["schemas"]["ProcessUsage"][];
         };
         /** @description A user. */
         User: {
