@@ -1,6 +1,7 @@
 //! Child processes that never outlive us.
 
-use std::io::IsTerminal as _;
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Seek as _};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -87,10 +88,27 @@ impl Drop for Running {
 
 /// Runs a command to its end; an exit code other than 0 is an error. Its output goes where ours goes, plain unless that
 /// is a terminal.
-pub async fn run(mut command: Command) -> Result<()> {
+pub async fn run(command: Command) -> Result<()> {
+    println!("$ {}", shown(&command));
+    run_to_end(command).await
+}
+
+/// The same for one of several at a time: what it prints comes in one piece, when it has ended.
+pub async fn run_beside_others(mut command: Command) -> Result<()> {
     let name = shown(&command);
+    let mut printed = tempfile::tempfile().context("no temporary file")?;
+    let copy = |file: &File| file.try_clone().context("cannot share a file");
+    command.stdout(copy(&printed)?).stderr(copy(&printed)?);
+    let result = run_to_end(command).await;
     println!("$ {name}");
-    if !std::io::stdout().is_terminal() {
+    printed.rewind().context("cannot read what was printed")?;
+    io::copy(&mut printed, &mut io::stdout()).context("cannot print")?;
+    result
+}
+
+async fn run_to_end(mut command: Command) -> Result<()> {
+    let name = shown(&command);
+    if !io::stdout().is_terminal() {
         command.env("NO_COLOR", "1").env("CARGO_TERM_COLOR", "never").env_remove("FORCE_COLOR");
     }
     let status = Running::start(command)?.wait().await?;

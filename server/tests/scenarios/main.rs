@@ -63,7 +63,8 @@ scenarios! {
     sessions: a_session_ends_is_rated_and_counted, sessions_are_listed_by_what_is_asked, a_session_is_opened_once,
         sessions_are_picked_given_back_and_taken_over, agents_write_to_each_other;
     slow_reader: a_slow_reader_is_cut_off_and_resumes;
-    stop: a_stop_tells_clients_and_loses_nothing, who_stays_is_closed_in_the_end;
+    stop: a_stop_tells_clients_and_loses_nothing, who_stays_is_closed_in_the_end,
+        one_of_several_serves_on_until_balancers_have_looked;
     strangers: a_stranger_cannot_tell_what_exists;
     unread: unread_is_exact_by_request_and_on_the_socket, a_history_is_paged_without_holes;
     users: an_admin_administers_agents, agents_administer_nobody, another_role_means_logging_in_again,

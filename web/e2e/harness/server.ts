@@ -95,7 +95,13 @@ function binary(): string {
 function environment(dataDir: string): NodeJS.ProcessEnv {
   const nats = process.env['KEFU_TEST_NATS_URL']
   if (nats === undefined) return process.env
-  return { ...process.env, KEFU_NATS__URL: nats, KEFU_NATS__PREFIX: basename(dataDir) }
+  // No balancer looks at it.
+  return {
+    ...process.env,
+    KEFU_NATS__URL: nats,
+    KEFU_NATS__PREFIX: basename(dataDir),
+    KEFU_SERVER__DRAIN_NOTICE_MS: '0',
+  }
 }
 
 async function freePort(): Promise<number> {

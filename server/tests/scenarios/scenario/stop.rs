@@ -2,6 +2,7 @@
 
 use crate::client::message;
 use crate::harness::scene::{Broker, Scene};
+use crate::harness::wait::eventually;
 
 pub async fn a_stop_tells_clients_and_loses_nothing(broker: Broker) {
     let mut scene = Scene::start_with(broker, &[]).await;
@@ -40,5 +41,21 @@ pub async fn who_stays_is_closed_in_the_end(broker: Broker) {
     let visitor = scene.connected_visitor().await;
     scene.kefu.own().terminate();
     assert_eq!(visitor.until_closed().await, 4101);
+    assert!(scene.kefu.own_mut().ended().await.success());
+}
+
+/// One that is alone does not wait for anybody to look.
+pub async fn one_of_several_serves_on_until_balancers_have_looked(broker: Broker) {
+    let notice = if broker == Broker::Embedded { "60000" } else { "3000" };
+    let mut scene = Scene::start_with(broker, &[("KEFU_SERVER__DRAIN_NOTICE_MS", notice)]).await;
+    scene.kefu.own().terminate();
+    if broker != Broker::Embedded {
+        let api = scene.api();
+        eventually("it is not ready", async || (api.try_get("/readyz").await == Some(503)).then_some(())).await;
+        let mut visitor = scene.connected_visitor().await;
+        visitor.say(&visitor.support(), "am I late?").await;
+        visitor.until("goaway", |view| view.current().iter().any(|frame| frame["t"] == "goaway").then_some(())).await;
+        visitor.cut().await;
+    }
     assert!(scene.kefu.own_mut().ended().await.success());
 }
