@@ -215,7 +215,7 @@ fn folder(options: &Options) -> anyhow::Result<(Option<TempDir>, PathBuf)> {
 fn beside_us() -> anyhow::Result<PathBuf> {
     let binary = std::env::current_exe()?.with_file_name("kefu");
     if !binary.is_file() {
-        bail!("{} is missing: `cargo build --release -p kefu` makes it, --kefu names another", binary.display());
+        bail!("{} is missing: `cargo build --release --bin kefu` makes it, --kefu names another", binary.display());
     }
     Ok(binary)
 }

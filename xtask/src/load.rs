@@ -28,19 +28,13 @@ pub async fn run(options: Options) -> Result<()> {
     if let Under::Cluster { processes } = words.under {
         return cluster::run(processes, &words).await;
     }
-    build(&["kefu", "kefu-loadtest"]).await?;
+    workspace::build(&["kefu", "kefu-loadtest"]).await?;
     let mut load = generator();
     if words.under == Under::Nats {
         load.arg("--nats-server").arg(provision::nats_server().await?);
     }
     load.args(&words.passed_on);
     process::run(load).await
-}
-
-async fn build(packages: &[&str]) -> Result<()> {
-    let mut build = workspace::cargo();
-    build.args(["build", "--release"]).args(packages.iter().flat_map(|package| ["-p", package]));
-    process::run(build).await
 }
 
 fn generator() -> Command {

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::cluster::{Cluster, Plan, Process};
-use crate::{interrupted, process, workspace};
+use crate::{interrupted, workspace};
 
 /// Options of `up`.
 #[derive(Debug, Args)]
@@ -38,9 +38,7 @@ pub async fn run(options: Options) -> Result<()> {
     let What::Cluster(options) = options.what;
     let plan = Plan { tenants: options.tenants, ..Plan::new(options.processes, options.port) };
     if std::env::var_os("KEFU_TEST_BIN").is_none() {
-        let mut build = workspace::cargo();
-        build.args(["build", "--release", "-p", "kefu"]);
-        process::run(build).await?;
+        workspace::build(&["kefu"]).await?;
     }
     let cluster = tokio::select! {
         started = Cluster::start(&plan) => started?,

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tokio::process::Command;
 
+use crate::process;
+
 /// The root of the checkout.
 pub fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -54,7 +56,7 @@ pub fn target() -> PathBuf {
     root().join(std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from))
 }
 
-/// The release binary of the product, built by `cargo build --release -p kefu`.
+/// The release binary of the product, built by `cargo build --release --bin kefu`.
 pub fn kefu_binary() -> PathBuf {
     target().join("release/kefu")
 }
@@ -71,6 +73,15 @@ pub fn cargo() -> Command {
         }
     }
     command
+}
+
+/// Builds binaries of the workspace, each with what all of it asks of the crates below: so they share one build with one
+/// another, with the tests, and with `cargo run --release`.
+pub async fn build(binaries: &[&str]) -> Result<()> {
+    let mut command = cargo();
+    command.args(["build", "--release", "--workspace", "--exclude", "kefu-benches"]);
+    command.args(binaries.iter().flat_map(|binary| ["--bin", binary]));
+    process::run(command).await
 }
 
 /// `npm` in a folder with packages.

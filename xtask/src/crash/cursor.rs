@@ -113,9 +113,9 @@ impl Place {
         entries.filter(|entry| entry.kind == "message").find_map(|entry| entry.seq).unwrap_or(0)
     }
 
-    /// The connection broke, or an answer was an error: attach again.
+    /// The connection broke, or an answer was an error: attach again, unless the history has to be loaded before.
     pub fn attach_again(&mut self, soon: bool) {
-        if self.state != State::Left {
+        if !matches!(self.state, State::Left | State::Lost) {
             self.state = State::Due(Instant::now() + if soon { Duration::ZERO } else { AGAIN });
         }
     }
@@ -123,6 +123,7 @@ impl Place {
     /// The client may not follow any more.
     pub fn leave(&mut self) -> Option<Transcript> {
         self.state = State::Left;
+        self.was_up_to_date = false;
         self.current.take()
     }
 
@@ -158,7 +159,8 @@ impl Place {
             self.state = if rev == 0 { State::Following } else { State::Due(Instant::now()) };
             return Attached::default();
         }
-        let goes_on = recovered && self.epoch == Some(epoch);
+        // Who asked without a cursor, because it left or lost its place, has missed what it does not know of.
+        let goes_on = recovered && self.epoch == Some(epoch) && self.current.is_some();
         let was_up_to_date = std::mem::replace(&mut self.was_up_to_date, goes_on);
         let resumed = was_up_to_date.then_some(goes_on);
         if goes_on {
@@ -265,6 +267,30 @@ mod tests {
         let taken = place.take(1, vec![event(2), event(3)]);
         assert_eq!((taken.new, taken.repeats, taken.gap), (1, 1, false));
         assert_eq!(place.position(), Some(3));
+    }
+
+    #[test]
+    fn who_has_to_load_the_history_does_so_even_if_the_connection_breaks_before() {
+        let mut place = following();
+        assert_eq!(place.take(1, vec![event(1)]).new, 1);
+        assert_eq!(place.attached(1, 9, false).over.map(|over| over.entries.len()), Some(1));
+        place.attach_again(true);
+        assert!(place.is_lost());
+        place.loaded(1, 9);
+        assert_eq!(place.due(Instant::now()), Some(Some((1, 9))));
+        place.attached(1, 9, true);
+        assert_eq!((place.take(1, vec![event(10)]).new, place.position()), (1, Some(10)));
+    }
+
+    #[test]
+    fn who_left_and_comes_back_loads_the_history() {
+        let mut place = following();
+        assert_eq!(place.take(1, vec![event(1)]).new, 1);
+        assert!(place.leave().is_some());
+        place.come_back();
+        assert_eq!(place.due(Instant::now()), Some(None));
+        assert_eq!(place.attached(1, 5, true).resumed, None);
+        assert!(place.is_lost());
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Kefu {
     async fn start_with(demo: bool, variables: Vec<(String, String)>) -> Result<Self> {
         let binary = std::env::var_os("KEFU_TEST_BIN").map_or_else(workspace::kefu_binary, PathBuf::from);
         if !binary.is_file() {
-            bail!("{} is missing: `cargo build --release -p kefu` makes it", binary.display());
+            bail!("{} is missing: `cargo build --release --bin kefu` makes it", binary.display());
         }
         let dir = tempfile::Builder::new().prefix("kefu-xtask-").tempdir().context("cannot make a temporary folder")?;
         // A copy: a build that goes on meanwhile must not change what is started again.

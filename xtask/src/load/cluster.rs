@@ -2,10 +2,11 @@
 
 use anyhow::{Context, Result};
 
-use super::{Words, build, generator};
+use super::{Words, generator};
 use crate::cluster::{Cluster, Plan, Process, Role};
 use crate::process;
 use crate::service::Service;
+use crate::workspace;
 
 /// The same limits that the generator raises for a process of its own, one setting a line.
 const RAISED: &str = include_str!("../../../loadtest/raised.env");
@@ -15,9 +16,9 @@ const PASSWORD: &str = "KEFU_LOADTEST_ADMIN_PASSWORD";
 /// Builds, starts the cluster, loads it through its balancer, and stops it. `KEFU_TEST_BIN` names another binary than the
 /// one that is built.
 pub async fn run(processes: usize, words: &Words) -> Result<()> {
-    let packages: &[_] =
+    let binaries: &[_] =
         if std::env::var_os("KEFU_TEST_BIN").is_some() { &["kefu-loadtest"] } else { &["kefu", "kefu-loadtest"] };
-    build(packages).await?;
+    workspace::build(binaries).await?;
     let cluster = Cluster::start(&Plan::load(processes, raised())).await?;
     let mut load = generator();
     load.args(&words.passed_on).args(arguments(&cluster)?).env(PASSWORD, cluster.admin_password()?);

@@ -30,7 +30,7 @@ impl Step {
             Self::Clippy => {
                 cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]).await
             }
-            Self::Build => cargo(&["build", "--release", "-p", "kefu"]).await,
+            Self::Build => workspace::build(&["kefu"]).await,
             Self::Test => rust_tests(components).await,
             Self::Instructions => instructions::run(instructions::Options::default()).await,
             Self::Foreign => foreign::test(components, &kefu_binary()?).await,
@@ -122,7 +122,7 @@ fn browser_environment(command: &mut Command, components: &Components) -> Result
 fn kefu_binary() -> Result<PathBuf> {
     let binary = workspace::kefu_binary();
     if !binary.is_file() {
-        bail!("{} is missing: `cargo build --release -p kefu` makes it", binary.display());
+        bail!("{} is missing: `cargo build --release --bin kefu` makes it", binary.display());
     }
     Ok(binary)
 }
