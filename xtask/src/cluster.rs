@@ -52,11 +52,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// So many processes of each role, with the demo's accounts.
-    pub fn demo(processes: usize) -> Self {
-        Self { demo: true, ..Self::bare(processes) }
-    }
-
     /// So many processes of each role, behind a load balancer on that port.
     pub fn new(processes: usize, port: u16) -> Self {
         Self { port: Some(port), ..Self::bare(processes) }
