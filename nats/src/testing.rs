@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use kefu_ports::free_port;
 use uuid::Uuid;
 
 /// The environment variable that names the `nats-server` binary.
@@ -66,7 +67,7 @@ impl NatsCluster {
     /// # Panics
     /// If the environment does not name the binary, or one does not start.
     pub fn start() -> Self {
-        let routes: Vec<u16> = (0..3).map(|_| free_port()).collect();
+        let routes: Vec<u16> = (0..3).map(|_| port()).collect();
         let all: Vec<_> = routes.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
         let servers = routes.iter().enumerate().map(|(index, port)| {
             let cluster = format!(
@@ -95,10 +96,8 @@ impl NatsCluster {
     }
 }
 
-/// A port that nobody listens on and that no outgoing connection is given, not even while its server is away.
-fn free_port() -> u16 {
-    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    std::iter::repeat_with(|| rand::random_range(15_000..24_000)).take(1_000).find(is_free).expect("a free port")
+fn port() -> u16 {
+    free_port().expect("a free port")
 }
 
 impl NatsServer {
@@ -111,7 +110,7 @@ impl NatsServer {
     }
 
     fn start_with(cluster: String) -> Self {
-        let mut server = Self { dir: TempDir::new(), port: 0, child: None, cluster };
+        let mut server = Self { dir: TempDir::new(), port: port(), child: None, cluster };
         server.spawn();
         server
     }
@@ -151,9 +150,9 @@ impl NatsServer {
         });
         let dir = self.dir.path().to_owned();
         let config = dir.join("nats.conf");
-        let port = if self.port == 0 { -1 } else { i32::from(self.port) };
+        let port = self.port;
         let text = format!(
-            "listen: \"127.0.0.1:{port}\"\nports_file_dir: {dir:?}\nlog_file: {:?}\n\
+            "listen: \"127.0.0.1:{port}\"\nlog_file: {:?}\n\
              jetstream {{ store_dir: {:?}, sync_interval: always, max_memory_store: 64GB, max_file_store: 8TB }}\n{}",
             dir.join("log"),
             dir.join("store"),
@@ -163,19 +162,15 @@ impl NatsServer {
         let mut command = Command::new(&binary);
         command.arg("-c").arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap_or_else(|error| panic!("{} does not start: {error}", binary.display()));
-        let ports = dir.join(format!("nats-server_{}.ports", child.id()));
         self.child = Some(child);
-        self.wait_until_ready(&ports);
+        self.wait_until_ready();
     }
 
-    fn wait_until_ready(&mut self, ports: &Path) {
+    fn wait_until_ready(&mut self) {
         let started = Instant::now();
         loop {
-            if self.port == 0 {
-                self.port = fs::read_to_string(ports).ok().and_then(|text| port_in(&text)).unwrap_or(0);
-            }
             let address = SocketAddr::from(([127, 0, 0, 1], self.port));
-            if self.port != 0 && TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok() {
+            if TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok() {
                 return;
             }
             let exited = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
@@ -186,12 +181,6 @@ impl NatsServer {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
-}
-
-/// The first port in a ports file: `{"nats":["nats://127.0.0.1:40001"], …}`.
-fn port_in(text: &str) -> Option<u16> {
-    let rest = text.split_once("nats://127.0.0.1:")?.1;
-    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 impl Drop for NatsServer {

@@ -1,11 +1,13 @@
 //! JetStream on three servers, each stream with three replicas, does what the seam promises.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream::stream::Info;
+use async_nats::jetstream::{self, Context};
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::TryStreamExt as _;
 use kefu_nats::conformance::Harness;
 use kefu_nats::conformance_tests;
 use kefu_nats::jetstream::{JetStream, JetStreamConfig};
@@ -14,22 +16,52 @@ use kefu_nats::transport::{
     AppendTicket, ConnectionState, Position, StreamInfo, StreamReader, StreamRecord, StreamSpec, Subscription,
     Transport, TransportError,
 };
-use parking_lot::Mutex;
 use tokio::sync::watch;
+
+const REPLICAS: usize = 3;
 
 /// Makes every stream with three replicas.
 struct Replicated {
     broker: JetStream,
-    opened: Mutex<BTreeSet<String>>,
+    /// Looks at what the seam does not tell.
+    observer: Context,
+}
+
+impl Replicated {
+    /// Waits until every stream has a leader that both others follow. Until then they may vote again, and nobody takes
+    /// what is appended meanwhile: the seam promises no more than to say so (`Unavailable`).
+    async fn until_followed(&self) {
+        while !self.are_followed().await.unwrap_or(false) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn are_followed(&self) -> Result<bool, async_nats::Error> {
+        let names: Vec<String> = self.observer.stream_names().try_collect().await?;
+        for name in names {
+            if !is_followed(self.observer.get_stream(name).await?.cached_info()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn is_followed(stream: &Info) -> bool {
+    stream.cluster.as_ref().is_some_and(|cluster| {
+        let following = cluster.replicas.iter().filter(|replica| replica.current && !replica.offline).count();
+        cluster.leader.is_some() && following + 1 == REPLICAS
+    })
 }
 
 #[async_trait]
 impl Transport for Replicated {
     async fn open_stream(&self, spec: &StreamSpec) -> Result<StreamInfo, TransportError> {
         // What is refused of other numbers is refused here too.
-        let replicas = if spec.replicas == 1 { 3 } else { spec.replicas };
-        self.opened.lock().insert(spec.name.clone());
-        self.broker.open_stream(&StreamSpec { replicas, ..spec.clone() }).await
+        let replicas = if spec.replicas == 1 { REPLICAS } else { spec.replicas };
+        let info = self.broker.open_stream(&StreamSpec { replicas, ..spec.clone() }).await?;
+        self.until_followed().await;
+        Ok(info)
     }
 
     async fn append(&self, stream: &str, payload: Bytes, msg_id: Option<&str>) -> Result<AppendTicket, TransportError> {
@@ -89,13 +121,10 @@ struct ReplicatedHarness {
 impl ReplicatedHarness {
     /// Waits until the servers have found one another and chosen who leads, them and every stream.
     async fn until_led(&self) {
-        let mut names: Vec<String> = self.broker.opened.lock().iter().cloned().collect();
-        names.push("no-such".to_owned());
-        for name in names {
-            while !matches!(self.broker.info(&name).await, Ok(_) | Err(TransportError::NotFound { .. })) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+        while !matches!(self.broker.info("no-such").await, Err(TransportError::NotFound { .. })) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        self.broker.until_followed().await;
     }
 }
 
@@ -103,10 +132,11 @@ impl ReplicatedHarness {
 impl Harness for ReplicatedHarness {
     async fn start() -> Self {
         let cluster = NatsCluster::start();
+        let observer = async_nats::connect(cluster.urls()).await.expect("it connects");
         let mut config = JetStreamConfig::new(String::new());
         config.urls = cluster.urls();
         let broker = JetStream::connect(config).await.expect("it connects");
-        let broker = Replicated { broker, opened: Mutex::default() };
+        let broker = Replicated { broker, observer: jetstream::new(observer) };
         let harness = Self { broker: Arc::new(broker), cluster };
         harness.until_led().await;
         harness

@@ -10,10 +10,10 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::ports::free_port;
 use crate::provision::Cassandra;
 use crate::service::{Recipe, Service};
 use config::Ports;
+use kefu_ports::free_port;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 

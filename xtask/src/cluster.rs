@@ -12,11 +12,11 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use crate::cassandra::CassandraServer;
-use crate::ports::free_port;
 use crate::s3::S3;
 use crate::service::Service;
 use crate::{provision, workspace};
 use balancer::Balancer;
+use kefu_ports::free_port;
 use nats::NatsCluster;
 pub use role::{ROLES, Role};
 use valkey::Valkey;

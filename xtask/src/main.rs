@@ -12,7 +12,6 @@ mod load;
 mod monitoring;
 mod nats_server;
 mod openapi;
-mod ports;
 mod process;
 mod provision;
 mod s3;

@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::crash::Kefu;
-use crate::ports::free_port;
 use crate::{provision, workspace};
 use dashboards::Dashboard;
 use exposition::Families;
+use kefu_ports::free_port;
 use known::{Asked, Known};
 use promtool::Promtool;
 use rules::{AlertTests, Rules};

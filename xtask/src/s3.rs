@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::ports::free_port;
 use crate::service::{Recipe, Service};
+use kefu_ports::free_port;
 
 const BUCKET: &str = "kefu";
 const ACCESS_KEY_ID: &str = "kefu";

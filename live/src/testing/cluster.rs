@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use kefu_ports::free_port;
+
 use super::ValkeyServer;
-use super::process::free_port;
 
 const FORM_LIMIT: Duration = Duration::from_secs(30);
 const MASTERS: u32 = 3;
@@ -76,7 +77,7 @@ impl ValkeyCluster {
 }
 
 fn start_master() -> ValkeyServer {
-    let bus = free_port().to_string();
+    let bus = free_port().expect("a free port").to_string();
     ValkeyServer::start_with(&[
         "--save",
         "",

@@ -1,17 +1,17 @@
 //! One server.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use kefu_ports::free_port;
+
 use super::VALKEY_SERVER_ENV;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// Another process may take a free port before the server does.
-const PORTS_TRIED: usize = 5;
 
 /// A `valkey-server` on a free loopback port, with a folder of its own. It is killed when dropped.
 pub struct ValkeyServer {
@@ -44,14 +44,10 @@ impl ValkeyServer {
     /// As [`Self::start`].
     pub fn start_with(options: &[&str]) -> Self {
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let mut server = Self { dir: TempDir::new(), port: 0, options, child: None };
-        for _ in 0..PORTS_TRIED {
-            server.port = free_port();
-            if server.spawn().is_ok() {
-                return server;
-            }
-        }
-        panic!("valkey-server does not start:\n{}", server.log())
+        let port = free_port().expect("a free port");
+        let mut server = Self { dir: TempDir::new(), port, options, child: None };
+        server.spawn();
+        server
     }
 
     /// Its port.
@@ -83,9 +79,7 @@ impl ValkeyServer {
     /// If it does not start.
     pub fn restart(&mut self) {
         self.kill();
-        if self.spawn().is_err() {
-            panic!("valkey-server does not start again:\n{}", self.log());
-        }
+        self.spawn();
     }
 
     /// Stops its clockwork: it accepts connections and answers nothing (SIGSTOP).
@@ -129,7 +123,7 @@ impl ValkeyServer {
         assert!(sent.is_ok_and(|status| status.success()), "SIG{name} cannot be sent");
     }
 
-    fn spawn(&mut self) -> Result<(), ()> {
+    fn spawn(&mut self) {
         let binary = std::env::var_os(VALKEY_SERVER_ENV).unwrap_or_else(|| {
             panic!("{VALKEY_SERVER_ENV} does not name a valkey-server binary; run by `cargo xtask test`")
         });
@@ -139,22 +133,20 @@ impl ValkeyServer {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap_or_else(|error| panic!("{} does not start: {error}", binary.display()));
         self.child = Some(child);
-        self.wait_until_ready()
+        self.wait_until_ready();
     }
 
-    fn wait_until_ready(&mut self) -> Result<(), ()> {
+    fn wait_until_ready(&mut self) {
         let started = Instant::now();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         loop {
-            if self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None))) {
-                return Err(());
-            }
             let listens = TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok();
             if listens && self.try_command(&["PING"]).is_ok() {
-                return Ok(());
+                return;
             }
-            if started.elapsed() > START_LIMIT {
-                return Err(());
+            let exited = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            if exited.is_some() || started.elapsed() > START_LIMIT {
+                panic!("valkey-server does not answer ({exited:?}):\n{}", self.log());
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -169,13 +161,6 @@ impl Drop for ValkeyServer {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// A port that nobody listens on and that no outgoing connection is given, not even while its server is away. A node of a
-/// cluster listens at the port 10,000 above too.
-pub(super) fn free_port() -> u16 {
-    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    std::iter::repeat_with(|| rand::random_range(15_000..24_000)).take(1_000).find(is_free).expect("a free port")
 }
 
 /// A folder that goes when it is dropped.

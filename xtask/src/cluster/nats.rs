@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::ports::free_port;
 use crate::service::{Recipe, Service};
+use kefu_ports::free_port;
 
 const SERVERS: usize = 3;
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{Plan, Process};
-use crate::ports::free_port;
 use crate::service::{Recipe, Service};
+use kefu_ports::free_port;
 
 /// A role that a process has alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::ports::free_port;
 use crate::service::{Recipe, Service, listens};
+use kefu_ports::free_port;
 
 /// The server; it keeps nothing on disk, so that a restart loses everything.
 pub struct Valkey {

@@ -11,9 +11,9 @@ use tokio::process::Command;
 
 use super::rest::Rest;
 use crate::nats_server::NatsServer;
-use crate::ports::free_port;
 use crate::process::Running;
 use crate::workspace;
+use kefu_ports::free_port;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(10);

@@ -1,10 +1,8 @@
 //! The real binary, as a process of the test's own.
 
 use std::fs::{File, OpenOptions};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -14,9 +12,6 @@ use super::wait::{eventually, eventually_within};
 
 /// How long a start may take on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
-/// Ports are taken below those that connections get by themselves.
-const FIRST_PORT: u16 = 12_000;
-const PORTS: u16 = 20_000;
 
 /// A kefu process with a data folder of its own. It can be killed and started again at the same address; it is killed
 /// when it is dropped, and if the test fails, what it printed is shown.
@@ -251,17 +246,7 @@ fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
-/// A port that nobody listens on and that no outgoing connection is given. Tests run as threads of one process; where
-/// several processes run, each begins elsewhere.
+/// A port that no other server is given.
 pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() * 97 % u32::from(PORTS)).expect("small");
-    for _ in 0..PORTS {
-        let offset = (start + NEXT.fetch_add(1, Ordering::Relaxed) % PORTS) % PORTS;
-        let port = FIRST_PORT + offset;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no port is free");
+    kefu_ports::free_port().expect("a free port")
 }
