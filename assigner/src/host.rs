@@ -272,7 +272,10 @@ impl LastTold {
 impl Host<Allocations> for AllocationHost {
     async fn start(&mut self) -> Result<Start, LoadError> {
         let checkpoint = self.handles.store.checkpoint(LogReader::Assigner, self.log.partition).await;
-        let checkpoint = checkpoint.map_err(|error| LoadError(Box::new(error)))?;
+        let checkpoint = checkpoint.map_err(|error| {
+            let is_away = error.is_retryable();
+            LoadError::of_store(error, is_away)
+        })?;
         self.loader = AllocationLoader::read(checkpoint.as_ref())?;
         self.tenants = self.loader.states().map(|state| (state.tenant.clone(), LastTold::default())).collect();
         self.observed.clone_from(self.loader.observed());
@@ -284,7 +287,7 @@ impl Host<Allocations> for AllocationHost {
         };
         let start = self.start;
         if self.start.log_id.is_none() {
-            let info = self.handles.broker.log_info(self.log).await.map_err(|error| LoadError(Box::new(error)))?;
+            let info = self.handles.broker.log_info(self.log).await.map_err(|error| LoadError::Away(error.into()))?;
             self.start.log_id = Some(info.id.into_bytes());
         }
         self.deliveries.open(start.epoch);

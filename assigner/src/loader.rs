@@ -24,7 +24,7 @@ impl AllocationLoader {
     pub(crate) fn read(checkpoint: Option<&Checkpoint>) -> Result<Arc<Self>, LoadError> {
         let Some(checkpoint) = checkpoint else { return Ok(Arc::default()) };
         let kept = codec::decode_allocation_checkpoint(&checkpoint.state);
-        let kept = kept.map_err(|error| LoadError(Box::new(error)))?;
+        let kept = kept.map_err(|error| LoadError::Failed(error.into()))?;
         let states = kept.states.into_iter().map(|state| (state.tenant.clone(), state)).collect();
         Ok(Arc::new(Self { states, observed: kept.observed, position: checkpoint.position }))
     }

@@ -97,7 +97,7 @@ impl AuthError {
             Self::Invalid => Code::NoCredential,
             Self::Expired => Code::Expired,
             Self::Revoked => Code::Revoked,
-            Self::Store(_) => Code::Fault,
+            Self::Store(_) => Code::Unchecked,
         }
     }
 

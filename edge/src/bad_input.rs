@@ -20,7 +20,7 @@ use raw::Raw;
 use tokio_util::sync::CancellationToken;
 
 use crate::EdgeConfig;
-use crate::testing::{TestEdge, config, serve_on_a_port, tenant};
+use crate::testing::{TestEdge, config, serve, tenant};
 
 /// An edge on a port.
 struct Served {
@@ -35,7 +35,11 @@ impl Served {
     }
 
     async fn start_with(config: EdgeConfig) -> Self {
-        let (edge, address, stop) = serve_on_a_port(config).await;
+        Self::of(TestEdge::new(config)).await
+    }
+
+    async fn of(edge: TestEdge) -> Self {
+        let (edge, address, stop) = serve(edge).await;
         Self { edge, address, _stop: stop }
     }
 

@@ -177,10 +177,22 @@ impl TestEdge {
         (edge, live)
     }
 
+    /// An edge whose store fails as the test likes.
+    pub(crate) fn with_faulty_store(config: EdgeConfig) -> (Self, Arc<kefu_store::Faulty>) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(kefu_store::Faulty::new(sqlite(&folder), |_| None));
+        let edge = Self::with_backends(config, folder, store.clone(), Arc::new(MemoryLive::new(1)));
+        edge.services.warmth.complete();
+        (edge, store)
+    }
+
     fn with_live(config: EdgeConfig, live: Arc<dyn Live>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> =
-            Arc::new(SqliteStore::open(&SqliteConfig::new(folder.path().join("kefu.db"))).unwrap());
+        let store = sqlite(&folder);
+        Self::with_backends(config, folder, store, live)
+    }
+
+    fn with_backends(config: EdgeConfig, folder: TempDir, store: Arc<dyn Store>, live: Arc<dyn Live>) -> Self {
         let upstream = Arc::new(FakeUpstream::default());
         let prometheus = prometheus::Registry::new();
         let parts = Parts {
@@ -219,9 +231,17 @@ impl TestEdge {
     }
 }
 
+fn sqlite(folder: &TempDir) -> Arc<dyn Store> {
+    Arc::new(SqliteStore::open(&SqliteConfig::new(folder.path().join("kefu.db"))).unwrap())
+}
+
 /// Serves an edge with doubles on a free port.
 pub(crate) async fn serve_on_a_port(config: EdgeConfig) -> (TestEdge, SocketAddr, CancellationToken) {
-    let edge = TestEdge::new(config);
+    serve(TestEdge::new(config)).await
+}
+
+/// Serves an edge on a free port.
+pub(crate) async fn serve(edge: TestEdge) -> (TestEdge, SocketAddr, CancellationToken) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();

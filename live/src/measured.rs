@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::around::live_around;
 use crate::{Live, LiveError};
 
-/// Is told of each call: the method's name, how long it took, and whether it succeeded.
-pub type Observe = dyn Fn(&'static str, Duration, bool) + Send + Sync;
+/// Is told of each call: the method's name, how long it took, and why it failed, if it did.
+pub type Observe = dyn Fn(&'static str, Duration, Option<&LiveError>) + Send + Sync;
 
 /// Wraps live state and tells how long its calls take.
 pub struct Measured {
@@ -17,7 +17,10 @@ pub struct Measured {
 
 impl Measured {
     /// Wraps live state. `observe` is called after each call and must not block.
-    pub fn new(inner: Arc<dyn Live>, observe: impl Fn(&'static str, Duration, bool) + Send + Sync + 'static) -> Self {
+    pub fn new(
+        inner: Arc<dyn Live>,
+        observe: impl Fn(&'static str, Duration, Option<&LiveError>) + Send + Sync + 'static,
+    ) -> Self {
         Self { inner, observe: Box::new(observe) }
     }
 
@@ -32,7 +35,7 @@ impl Measured {
     ) -> Result<T, LiveError> {
         let began = Instant::now();
         let result = call.await;
-        (self.observe)(method, began.elapsed(), result.is_ok());
+        (self.observe)(method, began.elapsed(), result.as_ref().err());
         result
     }
 }

@@ -247,6 +247,11 @@ pub(crate) mod subject {
     /// Reports of all processes to all edges.
     pub(crate) const REPORT: &str = "report";
 
+    /// A member of those who share work on logs, to be asked whether it is there.
+    pub(crate) fn member(name: &str, work: &str) -> String {
+        format!("member.{work}.{name}")
+    }
+
     /// Attaches and detaches of a log's conversations.
     pub(crate) fn attach(log: LogName) -> String {
         format!("attach.{log}")

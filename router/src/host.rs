@@ -20,7 +20,7 @@ use kefu_nats::{Broker, LogName};
 use kefu_store::{LogReader, Store};
 
 use crate::domain::{ChatAnswer, ChatCommand, Chats};
-use crate::loader::ChatLoader;
+use crate::loader::{ChatLoader, load_error};
 use crate::metrics::Metrics;
 
 /// Missed outcomes in one answer, in bytes; a client that missed more loads history.
@@ -224,11 +224,7 @@ fn newcomers(event: &Event) -> Vec<&User> {
 #[async_trait]
 impl Host<Chats> for ChatHost {
     async fn start(&mut self) -> Result<Start, LoadError> {
-        let checkpoint = self
-            .store
-            .checkpoint(LogReader::Archiver, self.log.partition)
-            .await
-            .map_err(|error| LoadError(Box::new(error)))?;
+        let checkpoint = self.store.checkpoint(LogReader::Archiver, self.log.partition).await.map_err(load_error)?;
         let start = checkpoint.as_ref().map(crate::start_of).unwrap_or_default();
         self.epoch = start.epoch;
         self.deliveries.open(start.epoch);

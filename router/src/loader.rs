@@ -60,6 +60,11 @@ impl Loader<Chats> for ChatLoader {
                 self.identity(of, name).await
             }
         };
-        row.map_err(|error| LoadError(Box::new(error)))
+        row.map_err(load_error)
     }
+}
+
+pub(crate) fn load_error(error: StoreError) -> LoadError {
+    let is_away = error.is_retryable();
+    LoadError::of_store(error, is_away)
 }

@@ -11,6 +11,7 @@ mod epoch;
 mod files;
 mod logging;
 mod ops;
+mod outage;
 mod pages;
 mod report;
 mod roles;

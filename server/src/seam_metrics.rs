@@ -3,31 +3,51 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kefu_live::{Fallback, Live, RedisLive};
+use kefu_live::{Fallback, Live, LiveError, RedisLive};
 use kefu_nats::Broker;
 use kefu_nats::transport::ConnectionState;
-use kefu_store::{CqlStore, Store};
+use kefu_store::{CqlStore, Store, StoreError};
 use prometheus::core::{Collector, Desc, Describer as _};
 use prometheus::proto::MetricFamily;
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntGauge, Opts, PullingGauge, Registry};
 
+use crate::outage::Outage;
+
 /// From the embedded ones' microseconds to a server that hangs, in seconds.
 const BUCKETS_S: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
-/// Measures a store's calls.
+/// Measures a store's calls, and logs when it is away.
 ///
 /// # Errors
 /// When the metric is registered already.
 pub fn measured_store(store: Arc<dyn Store>, registry: &Registry) -> Result<Arc<dyn Store>, prometheus::Error> {
-    Ok(Arc::new(kefu_store::Measured::new(store, observe("store", "the store", registry)?)))
+    let (seconds, outage) = (durations("store", "the store", registry)?, Outage::new("the store"));
+    let observe = move |call: &'static str, took: Duration, error: Option<&StoreError>| {
+        observe(&seconds, call, took, error.is_none());
+        match error {
+            Some(error) if error.is_retryable() => outage.failed(error),
+            Some(_) => {}
+            None => outage.answered(),
+        }
+    };
+    Ok(Arc::new(kefu_store::Measured::new(store, observe)))
 }
 
-/// Measures live state's calls.
+/// Measures live state's calls, and logs when it is away.
 ///
 /// # Errors
 /// When the metric is registered already.
 pub fn measured_live(live: Arc<dyn Live>, registry: &Registry) -> Result<Arc<dyn Live>, prometheus::Error> {
-    Ok(Arc::new(kefu_live::Measured::new(live, observe("live", "what is true right now", registry)?)))
+    let (seconds, outage) = (durations("live", "what is true right now", registry)?, Outage::new("live state"));
+    let observe = move |call: &'static str, took: Duration, error: Option<&LiveError>| {
+        observe(&seconds, call, took, error.is_none());
+        match error {
+            Some(error @ LiveError::Unavailable(_)) => outage.failed(error),
+            Some(_) => {}
+            None => outage.answered(),
+        }
+    };
+    Ok(Arc::new(kefu_live::Measured::new(live, observe)))
 }
 
 /// Watches the connection to the broker.
@@ -132,17 +152,15 @@ fn counted(
     registry.register(Box::new(Counted { options, description, ask }))
 }
 
-fn observe(
-    name: &str,
-    of: &str,
-    registry: &Registry,
-) -> Result<impl Fn(&'static str, Duration, bool) + Send + Sync + use<>, prometheus::Error> {
+fn durations(name: &str, of: &str, registry: &Registry) -> Result<HistogramVec, prometheus::Error> {
     let options = HistogramOpts::new(format!("kefu_{name}_seconds"), format!("Duration of calls of {of}"));
     let seconds = HistogramVec::new(options.buckets(BUCKETS_S.to_vec()), &["call", "result"])?;
     registry.register(Box::new(seconds.clone()))?;
-    Ok(move |call: &'static str, took: Duration, ok: bool| {
-        seconds.with_label_values(&[call, if ok { "ok" } else { "error" }]).observe(took.as_secs_f64());
-    })
+    Ok(seconds)
+}
+
+fn observe(seconds: &HistogramVec, call: &'static str, took: Duration, ok: bool) {
+    seconds.with_label_values(&[call, if ok { "ok" } else { "error" }]).observe(took.as_secs_f64());
 }
 
 #[cfg(test)]

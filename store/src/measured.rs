@@ -7,8 +7,8 @@ use crate::Store;
 use crate::around::store_around;
 use crate::error::StoreError;
 
-/// Is told of each call: the method's name, how long it took, and whether it succeeded.
-pub type Observe = dyn Fn(&'static str, Duration, bool) + Send + Sync;
+/// Is told of each call: the method's name, how long it took, and why it failed, if it did.
+pub type Observe = dyn Fn(&'static str, Duration, Option<&StoreError>) + Send + Sync;
 
 /// Wraps a store and tells how long its calls take.
 pub struct Measured {
@@ -18,7 +18,10 @@ pub struct Measured {
 
 impl Measured {
     /// Wraps a store. `observe` is called after each call and must not block.
-    pub fn new(inner: Arc<dyn Store>, observe: impl Fn(&'static str, Duration, bool) + Send + Sync + 'static) -> Self {
+    pub fn new(
+        inner: Arc<dyn Store>,
+        observe: impl Fn(&'static str, Duration, Option<&StoreError>) + Send + Sync + 'static,
+    ) -> Self {
         Self { inner, observe: Box::new(observe) }
     }
 
@@ -29,7 +32,7 @@ impl Measured {
     ) -> Result<T, StoreError> {
         let began = Instant::now();
         let result = call.await;
-        (self.observe)(method, began.elapsed(), result.is_ok());
+        (self.observe)(method, began.elapsed(), result.as_ref().err());
         result
     }
 }

@@ -2,6 +2,7 @@
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use kefu_model::{At, Name, Role, TenantId};
+use kefu_store::Fault;
 use serde_json::{Value, json};
 
 use super::*;
@@ -10,17 +11,23 @@ use crate::config::TenantConfig;
 use crate::directory::{NewAgent, PasswordRule, create_agent};
 
 async fn is_refused(served: &Served, token: &str, code: u64) {
+    is_answered(served, token, (401, code), code).await;
+}
+
+/// REST and a stream of events answer with a status and a number, a WebSocket is closed with a number.
+async fn is_answered(served: &Served, token: &str, answer: (u16, u64), closed: u64) {
     for path in ["/api/v1/chat/conversations", "/api/stream?device=d"] {
         let mut raw = served.dial().await;
         let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
         raw.write(head.as_bytes()).await;
         let response = raw.response().await;
-        assert_eq!((response.status, response.code()), (401, code), "{path}");
-        assert!(response.head.to_ascii_lowercase().contains("www-authenticate: bearer"), "{}", response.head);
+        assert_eq!((response.status, response.code()), answer, "{path}");
+        let says_how = response.head.to_ascii_lowercase().contains("www-authenticate: bearer");
+        assert_eq!(says_how, answer.0 == 401, "{}", response.head);
     }
     let mut raw = served.open().await;
     raw.say(&json!({"t": "hello", "v": 1, "device": "d", "token": token}).to_string()).await;
-    assert_eq!(u64::from(raw.closed_with().await), code);
+    assert_eq!(u64::from(raw.closed_with().await), closed);
 }
 
 fn signed(algorithm: Algorithm, key: &[u8], claims: &Value) -> String {
@@ -111,6 +118,21 @@ async fn revoked_ones() {
     let told = served.edge.upstream.notices.lock().pop().unwrap();
     served.edge.services.hub.take(kefu_nats::link::LinkEvent::Notice(told));
     assert_eq!(socket.closed_with().await, 4203);
+}
+
+// Bad input: a credential that cannot be checked because the store is away
+#[tokio::test]
+async fn unchecked_ones() {
+    let (edge, store) = TestEdge::with_faulty_store(config());
+    let served = Served::of(edge).await;
+    let token = logged_in(&served).await;
+    served.edge.services.live.invalidate_logins(&[crate::auth::hash_token(&token)]).await.unwrap();
+    store.set_plan(|_| Some(Fault::Unavailable));
+    is_answered(&served, &token, (503, 2012), 4103).await;
+    store.set_plan(|_| None);
+    let mut socket = served.open().await;
+    socket.say(&json!({"t": "hello", "v": 1, "device": "d", "token": token}).to_string()).await;
+    assert_eq!(socket.frame().await["t"], "welcome");
 }
 
 async fn logged_in(served: &Served) -> String {

@@ -91,6 +91,8 @@ codes! {
     Stopping = 4101, "this edge is stopping";
     /// This edge is full.
     EdgeFull = 4102, "this edge has too many connections";
+    /// The store is away.
+    Unchecked = 4103, "the credential cannot be checked now";
     /// No valid credential.
     NoCredential = 4201, "no credential, or not valid";
     /// The credential expired.

@@ -167,7 +167,8 @@ impl From<StoreError> for Problem {
             StoreError::NotFound { .. } => Self::of(Code::NotFound),
             StoreError::TooMany { .. } => Self::of(Code::BadField).detail(error.to_string()),
             retryable if retryable.is_retryable() => {
-                tracing::warn!(%error, "the store did not answer a request");
+                // The store's outage is logged once, by whoever watches it.
+                tracing::debug!(%error, "the store did not answer a request");
                 Self::of(Code::Unavailable)
             }
             _ => {
@@ -180,7 +181,7 @@ impl From<StoreError> for Problem {
 
 impl From<LiveError> for Problem {
     fn from(error: LiveError) -> Self {
-        tracing::warn!(%error, "live state did not answer a request");
+        tracing::debug!(%error, "live state did not answer a request");
         Self::of(Code::Unavailable)
     }
 }

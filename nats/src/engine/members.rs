@@ -4,6 +4,11 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+
 use super::ranks::{Ranks, Word};
 use crate::broker::{Broker, LogKind, LogName, subject};
 use crate::payload::{self, HeartbeatWire, OwnedWire};
@@ -11,6 +16,8 @@ use crate::transport::{CoreEvent, Subscription, TransportError};
 
 /// How often a member says that it is there.
 pub(super) const HEARTBEAT_EVERY: Duration = Duration::from_millis(300);
+/// How long a member is waited for that is asked whether it is there.
+const ANSWER_WITHIN: Duration = Duration::from_millis(400);
 
 /// A member, and what it heard of the others.
 pub(super) struct Members {
@@ -19,6 +26,10 @@ pub(super) struct Members {
     work: &'static str,
     ranks: Ranks,
     heartbeats: Box<dyn Subscription>,
+    /// Others ask here whether it is there.
+    asked: Box<dyn Subscription>,
+    /// Those that it asks, each with whether the broker knows nobody of that name.
+    asking: FuturesUnordered<BoxFuture<'static, (String, bool)>>,
     said: Word,
     beat_at: Option<Instant>,
 }
@@ -33,13 +44,29 @@ impl Members {
         settle: Duration,
     ) -> Result<Self, TransportError> {
         let heartbeats = broker.transport().subscribe(subject::HEARTBEAT).await?;
+        let asked = broker.transport().subscribe(&subject::member(&name, work)).await?;
         let ranks = Ranks::new(name.clone(), settle, broker.logs_of(kind), Instant::now());
-        Ok(Self { broker, name, work, ranks, heartbeats, said: Word::default(), beat_at: None })
+        let (asking, said) = (FuturesUnordered::new(), Word::default());
+        Ok(Self { broker, name, work, ranks, heartbeats, asked, asking, said, beat_at: None })
     }
 
     /// Time has passed, and this member holds these logs. To be called before anything is asked.
     pub(super) fn look(&mut self, holds: HashSet<LogName>) {
-        self.ranks.hold(holds, Instant::now());
+        let now = Instant::now();
+        self.ranks.hold(holds, now);
+        for name in self.ranks.doubted(now) {
+            self.ask(name);
+        }
+    }
+
+    /// Asks one whose heartbeat is late. A process that was killed left its subscriptions with its connection, so the broker
+    /// says at once that nobody is there; whoever is only slow answers or does not.
+    fn ask(&self, name: String) {
+        let (transport, subject) = (self.broker.transport().clone(), subject::member(&name, self.work));
+        self.asking.push(Box::pin(async move {
+            let answer = transport.request(&subject, Bytes::new(), ANSWER_WITHIN).await;
+            (name, matches!(answer, Err(TransportError::NoResponder { .. })))
+        }));
     }
 
     /// Whether it may begin with this log.
@@ -94,13 +121,28 @@ impl Members {
         }
     }
 
-    /// Listens until somebody was heard. Cancel-safe.
+    /// Listens until there is something new. Cancel-safe.
     pub(super) async fn hear(&mut self) -> Result<(), TransportError> {
-        match self.heartbeats.next().await.ok_or(TransportError::Closed)? {
-            CoreEvent::Lagged => self.ranks.missed(Instant::now()),
-            CoreEvent::Message(message) => {
-                if let Ok(beat) = payload::decode::<HeartbeatWire>(&message.payload) {
-                    self.heard(beat);
+        tokio::select! {
+            event = self.heartbeats.next() => match event.ok_or(TransportError::Closed)? {
+                CoreEvent::Lagged => self.ranks.missed(Instant::now()),
+                CoreEvent::Message(message) => {
+                    if let Ok(beat) = payload::decode::<HeartbeatWire>(&message.payload) {
+                        self.heard(beat);
+                    }
+                }
+            },
+            event = self.asked.next() => {
+                let message = event.ok_or(TransportError::Closed)?.into_message();
+                if let Some(reply) = message.and_then(|message| message.reply) {
+                    // Whoever gets no answer asks again.
+                    let _ = reply.send(Bytes::new()).await;
+                }
+            }
+            Some((name, unknown)) = self.asking.next() => {
+                if unknown {
+                    tracing::info!(member = name, work = self.work, "a member is gone without a word");
+                    self.ranks.unknown(&name, Instant::now());
                 }
             }
         }
@@ -122,3 +164,6 @@ impl Members {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

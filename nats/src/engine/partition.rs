@@ -51,8 +51,21 @@ pub trait Loader<D: Domain>: Send + Sync {
 
 /// A load failed; it is tried again.
 #[derive(Debug, thiserror::Error)]
-#[error("a row could not be loaded")]
-pub struct LoadError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+pub enum LoadError {
+    /// The store is away; whoever watches it says so.
+    #[error("a row could not be loaded: the store is away")]
+    Away(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Anything else, a row that is damaged for one.
+    #[error("a row could not be loaded")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl LoadError {
+    /// Of the store, which says whether it may answer later.
+    pub fn of_store(error: impl std::error::Error + Send + Sync + 'static, is_away: bool) -> Self {
+        if is_away { Self::Away(error.into()) } else { Self::Failed(error.into()) }
+    }
+}
 
 /// What a role does around the decisions of one log.
 #[async_trait]
@@ -251,15 +264,17 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
             return Err(PartitionError::NoRoom { log });
         }
         let start = host.start().await.map_err(|source| PartitionError::Start { log, source })?;
-        verify(&broker, log, start.log_id, start.cursor).await?;
         let failed = |source| PartitionError::Transport { log, source };
         let transport = broker.transport();
         let messages = transport.subscribe(&subject::attach(log)).await.map_err(failed)?;
         let questions = transport.subscribe(&subject::ask(log)).await.map_err(failed)?;
         let archived = transport.subscribe(&subject::archived(log)).await.map_err(failed)?;
-        let log_reader = broker.read_log(log, start.cursor.position + 1).await.map_err(failed)?;
+        let ((), last_at, log_reader) = tokio::try_join!(
+            async { Ok(verify(&broker, log, start.log_id, start.cursor).await?) },
+            async { Ok(last_time(&broker, log, &*domain, start.cursor.position).await?) },
+            async { broker.read_log(log, start.cursor.position + 1).await.map_err(failed) },
+        )?;
         let own = host.take_inbox();
-        let last_at = last_time(&broker, log, &*domain, start.cursor.position).await?;
         let owner =
             Owner::claim(domain.clone(), limits, &worker, rand::random(), start.cursor, last_at).with_budget(&budget);
         Ok(Self {
@@ -354,7 +369,11 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
             }
             Input::Loaded((id, Ok(row))) => self.owner.loaded(&id, row, now).map_err(lost)?,
             Input::Loaded((id, Err(error))) => {
-                tracing::warn!(%log, %error, source = error.0, "a load failed; it is tried again");
+                let told = &error as &dyn std::error::Error;
+                match error {
+                    LoadError::Away(_) => tracing::debug!(%log, error = told, "it is tried again"),
+                    LoadError::Failed(_) => tracing::warn!(%log, error = told, "it is tried again"),
+                }
                 self.owner.reload(&id);
             }
             Input::Backfilled(older) => {

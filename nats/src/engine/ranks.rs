@@ -13,6 +13,8 @@ use crate::broker::LogName;
 
 /// A member not heard of for this long is taken for gone.
 pub(super) const SILENCE: Duration = Duration::from_millis(1_500);
+/// A member not heard of for this long is asked whether it is there: a heartbeat of it is late.
+pub(super) const DOUBT: Duration = Duration::from_millis(450);
 /// How long a log is held by nobody until the next of its order may take it too.
 pub(super) const PASS_AFTER: Duration = Duration::from_secs(4);
 
@@ -28,6 +30,7 @@ pub(super) struct Word {
 #[derive(Debug)]
 struct Peer {
     heard_at: Instant,
+    asked_at: Instant,
     word: Word,
     weights: HashMap<LogName, u64>,
 }
@@ -71,6 +74,7 @@ impl Ranks {
         let weights = &self.weights;
         let new = || Peer {
             heard_at: now,
+            asked_at: now,
             word: Word::default(),
             weights: weights.keys().map(|log| (*log, weight(&name, *log))).collect(),
         };
@@ -84,6 +88,30 @@ impl Ranks {
     pub(super) fn gone(&mut self, name: &str, now: Instant) {
         self.peers.remove(name);
         self.look(now);
+    }
+
+    /// Those of whom it should be found out whether they are there; each once in a while.
+    pub(super) fn doubted(&mut self, now: Instant) -> Vec<String> {
+        let mut doubted = Vec::new();
+        for (name, peer) in &mut self.peers {
+            if peer.is_heard(now) && peer.is_late(now) && now.duration_since(peer.asked_at) >= DOUBT {
+                peer.asked_at = now;
+                doubted.push(name.clone());
+            }
+        }
+        doubted
+    }
+
+    /// The broker knows of no such process, or does not any more: it died, unless it was heard meanwhile.
+    pub(super) fn unknown(&mut self, name: &str, now: Instant) {
+        if self.peers.get(name).is_some_and(|peer| peer.is_late(now)) {
+            self.gone(name, now);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.peers.contains_key(name)
     }
 
     /// It may not have heard everything: who seems to be gone may be there. It listens again before it takes anything.
@@ -165,6 +193,10 @@ impl Ranks {
 impl Peer {
     fn is_heard(&self, now: Instant) -> bool {
         now.duration_since(self.heard_at) < SILENCE
+    }
+
+    fn is_late(&self, now: Instant) -> bool {
+        now.duration_since(self.heard_at) >= DOUBT
     }
 
     fn weight_of(&self, log: LogName) -> u64 {

@@ -187,7 +187,12 @@ impl Worker {
         if error.is_final() {
             return Err(error.into());
         }
-        tracing::warn!(%log, error = &error as &dyn std::error::Error, "a partition is no longer owned here");
+        let told = &error as &dyn std::error::Error;
+        if self.backoff.contains_key(&log) {
+            tracing::debug!(%log, error = told, "a partition is still not owned here");
+        } else {
+            tracing::warn!(%log, error = told, "a partition is no longer owned here");
+        }
         self.back_off(log, matches!(error, PartitionError::Lost { source: Lost::Superseded { .. }, .. }));
         Ok(())
     }

@@ -31,7 +31,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const INACTIVE: Duration = Duration::from_secs(30);
 /// Pauses between attempts to make a consumer.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The caller's end of a reading task.
 pub(super) struct Reader {

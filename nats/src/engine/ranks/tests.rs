@@ -133,3 +133,31 @@ fn two_that_do_not_hear_one_another_are_ordered_by_who_holds_it() {
     }
     assert!(first.is_entitled(LOG, now) && !second.is_entitled(LOG, now));
 }
+
+#[test]
+fn one_that_the_broker_does_not_know_is_gone_unless_it_was_heard_meanwhile() {
+    let mut now = Instant::now();
+    let mut second = ranks("router-2", now);
+    assert!(!pass(&mut second, &mut now, 4 * BEAT, &[("router-3", word(&[LOG], false))]));
+    assert_eq!(second.doubted(now), Vec::<String>::new(), "it was just heard");
+    now += DOUBT;
+    assert_eq!(second.doubted(now), ["router-3"]);
+    assert_eq!(second.doubted(now), Vec::<String>::new(), "once in a while");
+    second.heard("router-3".to_owned(), word(&[LOG], false), now);
+    second.unknown("router-3", now);
+    assert!(!second.may_begin(LOG, now), "it is there again");
+    now += DOUBT;
+    assert_eq!(second.doubted(now), ["router-3"]);
+    second.unknown("router-3", now);
+    assert!(second.may_begin(LOG, now));
+    assert!(DOUBT < SILENCE);
+}
+
+#[test]
+fn one_that_is_silent_for_long_is_not_asked_any_more() {
+    let mut now = Instant::now();
+    let mut second = ranks("router-2", now);
+    second.heard("router-3".to_owned(), word(&[LOG], false), now);
+    now += SILENCE;
+    assert_eq!(second.doubted(now), Vec::<String>::new());
+}

@@ -62,7 +62,7 @@ impl Loader<Chats> for Trouble {
 impl Host<Chats> for Desk {
     async fn start(&mut self) -> Result<Start, LoadError> {
         if self.trouble.away.load(Ordering::Relaxed) {
-            Err(LoadError("on purpose".into()))
+            Err(LoadError::Away("on purpose".into()))
         } else {
             Ok(Start::default())
         }
