@@ -27,6 +27,9 @@ const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 /// Wait after a foreign claim: as long as it takes to hear of who wrote it.
 const SUPERSEDED_WAIT: Duration = Duration::from_millis(500);
+/// What passes from one worker to another as planned passes in so many steps: each log's pause is short when the machines are
+/// not busy with all of them at once.
+const STEPS: usize = 8;
 /// How long a log that was lost, or could not be opened, is left to another one who holds it.
 const LEAVE_FOR: Duration = Duration::from_secs(30);
 
@@ -144,12 +147,20 @@ where
 }
 
 impl Worker {
-    /// Logs that this worker should own and does not.
+    /// Logs that this worker should own and does not. Of those that another one holds meanwhile, some at a time.
     fn to_start(&self) -> Vec<LogName> {
-        self.broker
-            .logs_of(self.settings.kind)
-            .filter(|log| !self.running.contains_key(log) && self.members.may_begin(*log) && self.may_try(*log))
-            .collect()
+        let logs: Vec<LogName> = self.broker.logs_of(self.settings.kind).collect();
+        let claiming = self.running.values().filter(|running| running.status.lock().generation == 0).count();
+        let mut room = at_a_time(logs.len()).saturating_sub(claiming);
+        let mut is_next = |log: LogName| {
+            let is_held = self.members.is_held_by_another(log);
+            let is_next = !is_held || room > 0;
+            room = room.saturating_sub(usize::from(is_held));
+            is_next
+        };
+        let should =
+            |log: &LogName| !self.running.contains_key(log) && self.members.may_begin(*log) && self.may_try(*log);
+        logs.into_iter().filter(|log| should(log) && is_next(*log)).collect()
     }
 
     /// Logs that are not claimed yet are left to whoever has them by now, or may have.
@@ -229,16 +240,20 @@ impl Worker {
         self.members.beat(word, owned).await;
     }
 
-    /// Gives up all logs, and says of each that it is free as soon as it is.
+    /// Gives up all logs, some at a time, and says of each that it is free as soon as it is. One that takes long is not waited
+    /// for before the next.
     async fn hand_over(mut self, tasks: &mut JoinSet<Ended>) -> Result<(), WorkerError> {
-        for running in self.running.values() {
-            running.stop.cancel();
-        }
+        let at_a_time = at_a_time(self.running.len());
+        let mut room = at_a_time;
         while !tasks.is_empty() {
+            let next = self.running.values().filter(|running| !running.stop.is_cancelled());
+            next.take(room).for_each(|running| running.stop.cancel());
             let word = self.word(true);
             self.beat(word).await;
             let ended = tokio::time::timeout(HEARTBEAT_EVERY, tasks.join_next()).await.ok().flatten();
-            for ended in ended.into_iter().chain(std::iter::from_fn(|| tasks.try_join_next())) {
+            let ended: Vec<_> = ended.into_iter().chain(std::iter::from_fn(|| tasks.try_join_next())).collect();
+            room = if ended.is_empty() { at_a_time } else { ended.len() };
+            for ended in ended {
                 let (log, result) = ended?;
                 self.running.remove(&log);
                 if let Err(error) = result {
@@ -250,6 +265,11 @@ impl Worker {
         self.members.bye().await;
         Ok(())
     }
+}
+
+/// How many of so many logs are one step.
+fn at_a_time(logs: usize) -> usize {
+    logs.div_ceil(STEPS)
 }
 
 fn owned_wire(log: LogName, status: &PartitionStatus) -> Option<OwnedWire> {

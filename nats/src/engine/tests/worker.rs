@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -34,6 +34,9 @@ type Board = Arc<Mutex<BTreeMap<LogName, Vec<&'static str>>>>;
 struct Trouble {
     away: AtomicBool,
     hangs: AtomicBool,
+    /// Claims under way, and the most there were at a time.
+    claiming: AtomicUsize,
+    claiming_max: AtomicUsize,
 }
 
 struct Desk {
@@ -62,10 +65,12 @@ impl Loader<Chats> for Trouble {
 impl Host<Chats> for Desk {
     async fn start(&mut self) -> Result<Start, LoadError> {
         if self.trouble.away.load(Ordering::Relaxed) {
-            Err(LoadError::Away("on purpose".into()))
-        } else {
-            Ok(Start::default())
+            return Err(LoadError::Away("on purpose".into()));
         }
+        let claiming = self.trouble.claiming.fetch_add(1, Ordering::Relaxed) + 1;
+        self.trouble.claiming_max.fetch_max(claiming, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Ok(Start::default())
     }
 
     fn loader(&self) -> Arc<dyn Loader<Chats>> {
@@ -73,6 +78,7 @@ impl Host<Chats> for Desk {
     }
 
     async fn owning(&mut self, _: u64) {
+        self.trouble.claiming.fetch_sub(1, Ordering::Relaxed);
         self.board.lock().entry(self.log).or_default().push(self.name);
     }
 
@@ -106,7 +112,7 @@ async fn broker(dir: &TempDir) -> Broker {
 }
 
 fn join(broker: &Broker, name: &'static str, board: &Board, away: bool) -> Process {
-    let trouble = Arc::new(Trouble { away: away.into(), hangs: false.into() });
+    let trouble = Arc::new(Trouble { away: away.into(), ..Trouble::default() });
     let settings = WorkerSettings {
         worker: name.to_owned(),
         kind: LogKind::Chat,
@@ -191,4 +197,23 @@ async fn a_planned_stop_waits_for_no_load() {
     until_owned(&board, |name| name == "b").await;
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     end(b).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_holds_is_claimed_at_once_and_what_another_one_holds_step_by_step() {
+    let dir = TempDir::new();
+    let (broker, board) = (broker(&dir).await, Board::default());
+    let b = join(&broker, "b", &board, false);
+    until_owned(&board, |name| name == "b").await;
+    assert_eq!(b.trouble.claiming_max.load(Ordering::Relaxed), usize::from(PARTITIONS));
+    let a = join(&broker, "a", &board, false);
+    let began = Instant::now();
+    while board.lock().values().filter(|names| names.last() == Some(&"a")).count() < 2 {
+        assert!(began.elapsed() < LIMIT, "{board:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(a.trouble.claiming_max.load(Ordering::Relaxed), 1, "one log is a step of {PARTITIONS}");
+    end(b).await;
+    until_owned(&board, |name| name == "a").await;
+    end(a).await;
 }
