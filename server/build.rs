@@ -12,13 +12,17 @@ const SOURCES: [&str; 6] =
 fn main() {
     println!("cargo::rerun-if-env-changed=KEFU_WEB_DIST");
     let dist = match std::env::var_os("KEFU_WEB_DIST") {
-        Some(folder) => PathBuf::from(folder),
+        Some(folder) => {
+            let folder = PathBuf::from(folder);
+            println!("cargo::rerun-if-changed={}", folder.display());
+            folder
+        }
+        // What this script writes is newer than its start: were it named here, every build would begin again.
         None => build(),
     };
     if !dist.join("index.html").is_file() {
         fail(&format!("there are no built pages in {}: index.html is missing", dist.display()));
     }
-    println!("cargo::rerun-if-changed={}", dist.display());
     println!("cargo::rustc-env=PAGES_FOLDER={}", dist.display());
 }
 
