@@ -206,6 +206,10 @@ impl Broker {
         self.transport.read(&log.in_stream(), from).await
     }
 
+    pub(crate) async fn in_info(&self, log: LogName) -> Result<StreamInfo, TransportError> {
+        self.transport.info(&log.in_stream()).await
+    }
+
     pub(crate) async fn open_in(&self, log: LogName) -> Result<StreamInfo, TransportError> {
         self.transport.open_stream(&self.in_spec(log)).await
     }

@@ -9,6 +9,7 @@ mod batch;
 mod budget;
 mod domain;
 mod gather;
+mod inbox;
 mod intake;
 mod members;
 mod metrics;

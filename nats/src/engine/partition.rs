@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::backfill::backfill;
 use super::budget::Budget;
 use super::domain::{Domain, Row, Want};
+use super::inbox::Inbox;
 use super::metrics::OwnerMetrics;
 use super::owner::{Counted, Effect, Limits, Lost, Owner, Route};
-use super::reader::{ReadError, last_time, verify};
+use super::reader::{ReadError, look_before, verify};
 use super::tail::Tail;
 use crate::broker::{Broker, LogName, subject};
 use crate::clock;
@@ -184,6 +185,8 @@ struct Partition<D: Domain, H: Host<D>> {
     loader: Arc<dyn Loader<D>>,
     owner: Owner<D>,
     log_reader: Box<dyn StreamReader>,
+    /// Until the claim counts.
+    inbox: Option<Inbox>,
     in_reader: Option<Box<dyn StreamReader>>,
     messages: Box<dyn Subscription>,
     questions: Box<dyn Subscription>,
@@ -269,9 +272,12 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         let messages = transport.subscribe(&subject::attach(log)).await.map_err(failed)?;
         let questions = transport.subscribe(&subject::ask(log)).await.map_err(failed)?;
         let archived = transport.subscribe(&subject::archived(log)).await.map_err(failed)?;
-        let ((), last_at, log_reader) = tokio::try_join!(
+        let ((), (last_at, inbox), log_reader) = tokio::try_join!(
             async { Ok(verify(&broker, log, start.log_id, start.cursor).await?) },
-            async { Ok(last_time(&broker, log, &*domain, start.cursor.position).await?) },
+            async {
+                let before = look_before(&broker, log, &*domain, start.cursor.position).await?;
+                Ok((before.at, Inbox::prepare(&broker, log, before.received).await.map_err(failed)?))
+            },
             async { broker.read_log(log, start.cursor.position + 1).await.map_err(failed) },
         )?;
         let own = host.take_inbox();
@@ -285,6 +291,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
             host,
             owner,
             log_reader,
+            inbox,
             in_reader: None,
             messages,
             questions,
@@ -426,6 +433,21 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         Ok(())
     }
 
+    /// Reads IN behind what the log says of it.
+    async fn take_up_in(&mut self, received: u64) -> Result<(), PartitionError> {
+        let Some(inbox) = self.inbox.take() else { return self.open_in(received).await };
+        let log = self.log;
+        let reader = inbox.behind(&self.broker, log, received).await;
+        match reader.map_err(|source| PartitionError::Transport { log, source })? {
+            Some(reader) => {
+                self.owner.begin_intake(received);
+                self.in_reader = Some(reader);
+                Ok(())
+            }
+            None => self.open_in(received).await,
+        }
+    }
+
     async fn open_in(&mut self, received: u64) -> Result<(), PartitionError> {
         let log = self.log;
         let failed = |source| PartitionError::Transport { log, source };
@@ -492,7 +514,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
                     Effect::Owning { generation, in_position } => {
                         tracing::info!(log = %self.log, generation, "owning");
                         self.metrics.claimed(self.began.elapsed());
-                        self.open_in(in_position).await?;
+                        self.take_up_in(in_position).await?;
                         self.host.owning(generation).await;
                         self.read_back();
                     }

@@ -255,25 +255,35 @@ pub async fn peek_time(broker: &Broker, log: LogName, position: u64) -> Result<O
     }
 }
 
-/// When the newest outcome at or below a position was decided, as far as the log reaches back: an owner that reads on from
-/// there must not fall behind it, whatever its clock says.
-pub(super) async fn last_time<D: Domain>(
+/// What a log says at or below a position, as far as it reaches back.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Before {
+    /// When the newest outcome was decided: an owner that reads on from there must not fall behind it, whatever its clock
+    /// says.
+    pub(super) at: At,
+    /// How far IN was decided, by whoever wrote the newest record with outcomes, whether it counts or not.
+    pub(super) received: Option<u64>,
+}
+
+/// Looks at what the log says at or below a position.
+pub(super) async fn look_before<D: Domain>(
     broker: &Broker,
     log: LogName,
     domain: &D,
     position: u64,
-) -> Result<At, ReadError> {
+) -> Result<Before, ReadError> {
     for position in (1..=position).rev() {
         let record = broker.transport().read_one(&log.log_stream(), position).await;
         let Some(record) = record.map_err(|source| ReadError::Transport { log, source })? else { break };
         let failed = |source| ReadError::Payload { log, position, source };
-        if let RecordWire::Batch(.., outcomes) = payload::decode(&record.payload).map_err(failed)?
+        if let RecordWire::Batch(_, _, received, outcomes) = payload::decode(&record.payload).map_err(failed)?
             && let Some(last) = outcomes.last()
         {
-            return Ok(domain.outcome_at(&domain.decode_outcome(last).map_err(failed)?));
+            let at = domain.outcome_at(&domain.decode_outcome(last).map_err(failed)?);
+            return Ok(Before { at, received: Some(received) });
         }
     }
-    Ok(At::default())
+    Ok(Before::default())
 }
 
 /// Finds the record of a checkpoint in its log.

@@ -14,7 +14,7 @@ use super::shelf::tenant;
 use crate::broker::{Broker, BrokerSettings, LogKind, LogName};
 use crate::codec;
 use crate::embedded::{Embedded, EmbeddedConfig};
-use crate::engine::reader::last_time;
+use crate::engine::reader::look_before;
 use crate::engine::{Gather, LogReader, ReadError};
 use crate::payload::{self, RecordWire};
 use crate::testing::TempDir;
@@ -182,8 +182,8 @@ async fn the_time_of_the_last_outcome_is_found_behind_claims() {
     write(&broker, &[claim(), decided(500, 1), decided(900, 2), claim(), claim()]).await;
     let domain = Chats { deduplicates: true };
     for (position, expected) in [(0, 0), (1, 0), (2, 500), (3, 900), (5, 900)] {
-        assert_eq!(last_time(&broker, LOG, &domain, position).await.unwrap(), At(expected), "{position}");
+        assert_eq!(look_before(&broker, LOG, &domain, position).await.unwrap().at, At(expected), "{position}");
     }
     broker.purge_log(LOG, 4).await.unwrap();
-    assert_eq!(last_time(&broker, LOG, &domain, 5).await.unwrap(), At(0), "as far as the log reaches");
+    assert_eq!(look_before(&broker, LOG, &domain, 5).await.unwrap().at, At(0), "as far as the log reaches");
 }
