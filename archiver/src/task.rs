@@ -138,12 +138,7 @@ impl Task {
         loop {
             match call().await {
                 Err(error) if error.is_retryable() => {
-                    if pause == RETRY_FIRST {
-                        tracing::warn!(
-                            error = &error as &dyn std::error::Error,
-                            "the store is away; it is tried until it is back"
-                        );
-                    }
+                    tracing::debug!(error = &error as &dyn std::error::Error, "the store is away; it is tried again");
                     self.metrics.retries.inc();
                     self.reading.set_stuck(began.elapsed() >= STUCK_AFTER);
                     tokio::time::sleep(pause).await;

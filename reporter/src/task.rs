@@ -160,12 +160,7 @@ impl Task {
         loop {
             match call().await {
                 Err(error) if error.is_retryable() => {
-                    if first {
-                        tracing::warn!(
-                            error = &error as &dyn std::error::Error,
-                            "the store is away; it is tried until it is back"
-                        );
-                    }
+                    tracing::debug!(error = &error as &dyn std::error::Error, "the store is away; it is tried again");
                     self.reading.set_stuck(!std::mem::take(&mut first));
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
