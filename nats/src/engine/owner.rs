@@ -5,184 +5,30 @@
 //! last one it knew, or the record was read back. Whatever goes wrong (a lost or ambiguous append, a foreign claim) ends this
 //! `Owner`; a new one claims again and starts from the log. There is one way to recover.
 
+mod confirm;
+mod effect;
+mod limits;
 mod loading;
+mod lost;
+
+pub use effect::{Counted, CountedEntry, Effect, Route};
+pub use limits::Limits;
+pub use lost::Lost;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use kefu_model::ids::At;
-use kefu_model::reader::{LogCursor, Stamp, Standing};
+use kefu_model::reader::{LogCursor, Standing};
 
 use super::batch::{Entry, InFlight, Pipeline};
 use super::budget::{Budget, Part};
-use super::domain::{Domain, Logged, Step, Want, read_outcomes};
+use super::domain::{Domain, Logged, Step, read_outcomes};
 use super::intake::Intake;
 use super::tail::Tail;
 use crate::payload::{self, PayloadError, RecordWire};
 use loading::Loading;
-
-/// Limits of an owner.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Records sent and unanswered at a time.
-    pub in_flight_records: usize,
-    /// Outcomes in one record.
-    pub record_outcomes: usize,
-    /// Encoded outcomes in one record, in bytes.
-    pub record_bytes: usize,
-    /// What the tail keeps beyond need, in bytes.
-    pub tail_bytes: usize,
-    /// Memory that the tails of a process's logs of one kind may take together, in bytes. Once it is used up, a log whose tail
-    /// has its share reads no more commands, and none is claimed that is not owned yet.
-    pub tails_max_bytes: usize,
-    /// Commands that may wait for a decision; beyond it IN is not read.
-    pub waiting_commands: usize,
-    /// Commands that may wait for one aggregate's load; beyond it they are refused as overloaded.
-    pub loading_commands: usize,
-    /// Hot states; idle ones are evicted beyond it.
-    pub hot_states: usize,
-    /// How long a state stays hot without use, in milliseconds.
-    pub hot_idle_ms: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            in_flight_records: 2,
-            record_outcomes: 2_000,
-            record_bytes: 512 * 1024,
-            tail_bytes: 1024 * 1024,
-            tails_max_bytes: 1024 * 1024 * 1024,
-            waiting_commands: 20_000,
-            loading_commands: 1_024,
-            hot_states: 50_000,
-            hot_idle_ms: 60_000,
-        }
-    }
-}
-
-/// Where an answer goes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Route {
-    /// To an edge or worker that sent the command under that token.
-    Peer {
-        /// Its incarnation.
-        peer: Arc<str>,
-        /// Its number for the command.
-        token: u64,
-    },
-    /// To a question that the host keeps under that number.
-    Question(u64),
-    /// Nowhere.
-    Nobody,
-}
-
-/// What counts now, in order.
-pub struct Counted<D: Domain> {
-    /// The record's position, or the last one when only answers were waiting.
-    pub position: u64,
-    /// Its outcomes, each with the answers that are true right after it and not before.
-    pub entries: Vec<CountedEntry<D>>,
-    /// Answers that are true after all of them.
-    pub answers: Vec<(Route, D::Answer)>,
-}
-
-/// An outcome that counts.
-pub struct CountedEntry<D: Domain> {
-    /// Of which aggregate.
-    pub id: D::Id,
-    /// The outcome.
-    pub logged: Arc<Logged<D::Outcome>>,
-    /// Answers that are true right after it.
-    pub answers: Vec<(Route, D::Answer)>,
-}
-
-/// What the owner asks its driver to do, in order.
-pub enum Effect<D: Domain> {
-    /// Append this record; tell the result by [`Owner::appended`].
-    Append {
-        /// Which of ours; 0 is the claim.
-        ordinal: u64,
-        /// The record.
-        payload: Bytes,
-    },
-    /// Load this; tell the result by [`Owner::loaded`].
-    Load {
-        /// Of which aggregate.
-        id: D::Id,
-        /// What.
-        want: Want<D::Extra>,
-    },
-    /// The claim counts: read IN from after this position.
-    Owning {
-        /// The generation.
-        generation: u64,
-        /// The last position of IN that is known to be decided.
-        in_position: u64,
-    },
-    /// Deliver.
-    Counted(Counted<D>),
-}
-
-/// Why an owner is over.
-#[derive(Debug, thiserror::Error)]
-pub enum Lost {
-    /// Somebody else claimed after us.
-    #[error("superseded by {worker} at position {position}")]
-    Superseded {
-        /// Who.
-        worker: String,
-        /// Where.
-        position: u64,
-    },
-    /// An append failed, or nobody knows whether it happened.
-    #[error("an append was lost: record {ordinal}")]
-    Append {
-        /// Which of ours.
-        ordinal: u64,
-    },
-    /// One of our records was stored but does not count.
-    #[error("record {ordinal} at position {position} does not count")]
-    Void {
-        /// Which of ours.
-        ordinal: u64,
-        /// Where.
-        position: u64,
-    },
-    /// The log is not what this release can read. Final.
-    #[error("the record at position {position} cannot be read")]
-    Unreadable {
-        /// Where.
-        position: u64,
-        /// Why.
-        source: PayloadError,
-    },
-    /// The log and a state do not belong together. Final.
-    #[error("the log does not follow from the state at position {position}: {why}")]
-    Inconsistent {
-        /// Where.
-        position: u64,
-        /// Why.
-        why: String,
-    },
-    /// Records between two positions are gone. Final.
-    #[error("records after position {after} are missing: the next one is {next}")]
-    Gap {
-        /// The last one known.
-        after: u64,
-        /// The next one read.
-        next: u64,
-    },
-}
-
-impl Lost {
-    /// Whether claiming again cannot help: an operator must look.
-    #[must_use]
-    pub fn is_final(&self) -> bool {
-        matches!(self, Self::Unreadable { .. } | Self::Inconsistent { .. } | Self::Gap { .. })
-    }
-}
 
 struct Hot<S> {
     state: S,
@@ -489,54 +335,6 @@ impl<D: Domain> Owner<D> {
         }
         self.tail.push(position, logged);
         self.part.set(self.tail.memory_bytes());
-        Ok(())
-    }
-
-    /// A void record is harmless unless it is one of ours: then the pipeline is broken.
-    fn check_own_void(&mut self, position: u64) -> Result<(), Lost> {
-        match self.pipeline.in_flight.iter().find(|record| record.position == Some(position)) {
-            Some(record) => Err(Lost::Void { ordinal: record.ordinal, position }),
-            None => Ok(()),
-        }
-    }
-
-    fn confirm_adjacent(&mut self, now: At) -> Result<(), Lost> {
-        while let Some((position, ordinal)) =
-            self.pipeline.in_flight.front().and_then(|record| Some((record.position?, record.ordinal)))
-        {
-            if position <= self.cursor.position {
-                return Err(Lost::Void { ordinal, position });
-            }
-            if position > self.cursor.position + 1 {
-                return Ok(());
-            }
-            let generation = self.cursor.generation;
-            if self.cursor.admit(position, Stamp::Batch { generation, ordinal }) == Standing::Void {
-                return Err(Lost::Void { ordinal, position });
-            }
-            self.counted = self.cursor;
-            self.confirm(position, ordinal, now)?;
-        }
-        Ok(())
-    }
-
-    /// One of our records counts.
-    fn confirm(&mut self, position: u64, ordinal: u64, now: At) -> Result<(), Lost> {
-        let Some(record) = self.pipeline.in_flight.pop_front().filter(|record| record.ordinal == ordinal) else {
-            return Err(Lost::Void { ordinal, position });
-        };
-        let mut entries: Vec<CountedEntry<D>> = Vec::with_capacity(record.entries.len());
-        for Entry { id, logged, answers } in record.entries {
-            if let Some(hot) = self.hot.get_mut(&id) {
-                hot.pending = hot.pending.saturating_sub(1);
-                hot.position = position;
-                hot.used_at = now;
-            }
-            entries.push(CountedEntry { id, logged, answers });
-        }
-        self.tail.push(position, entries.iter().map(|entry| (entry.id.clone(), entry.logged.clone())));
-        self.part.set(self.tail.memory_bytes());
-        self.effects.push(Effect::Counted(Counted { position, entries, answers: record.answers }));
         Ok(())
     }
 

@@ -1,9 +1,15 @@
 //! Drives one owner on a broker: reads the log and IN, appends, loads, ticks.
 
+mod error;
+mod intake;
+mod status;
+
+pub use error::PartitionError;
+pub use status::PartitionStatus;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -16,83 +22,17 @@ use tokio_util::sync::CancellationToken;
 use super::backfill::backfill;
 use super::budget::Budget;
 use super::domain::{Domain, Row, Want};
+use super::host::{Host, LoadError, Loader, TICK};
 use super::inbox::Inbox;
 use super::metrics::OwnerMetrics;
-use super::owner::{Counted, Effect, Limits, Lost, Owner, Route};
+use super::owner::{Effect, Limits, Owner, Route};
 use super::reader::{ReadError, look_before, verify};
 use super::tail::Tail;
 use crate::broker::{Broker, LogName, subject};
 use crate::clock;
-use crate::payload::{self, EnvelopeWire};
-use crate::transport::{CoreEvent, CoreMessage, Position, StreamReader, StreamRecord, Subscription, TransportError};
+use crate::payload;
+use crate::transport::{CoreEvent, Position, StreamReader, StreamRecord, Subscription, TransportError};
 
-/// Where the store stands, for a start behind it.
-#[derive(Debug, Clone, Copy)]
-pub struct Start {
-    /// The log's epoch, from 1.
-    pub epoch: u64,
-    /// The log's id when the checkpoint was written.
-    pub log_id: Option<[u8; 16]>,
-    /// The last record that the store includes.
-    pub cursor: LogCursor,
-}
-
-impl Default for Start {
-    fn default() -> Self {
-        Self { epoch: 1, log_id: None, cursor: LogCursor::default() }
-    }
-}
-
-/// Loads rows for an owner.
-#[async_trait]
-pub trait Loader<D: Domain>: Send + Sync {
-    /// Loads a state or an extra. An aggregate or extra without a row is in its first state at position 0.
-    async fn load(&self, id: &D::Id, want: &Want<D::Extra>) -> Result<Row<D>, LoadError>;
-}
-
-/// A load failed; it is tried again.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The store is away; whoever watches it says so.
-    #[error("a row could not be loaded: the store is away")]
-    Away(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Anything else, a row that is damaged for one.
-    #[error("a row could not be loaded")]
-    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl LoadError {
-    /// Of the store, which says whether it may answer later.
-    pub fn of_store(error: impl std::error::Error + Send + Sync + 'static, is_away: bool) -> Self {
-        if is_away { Self::Away(error.into()) } else { Self::Failed(error.into()) }
-    }
-}
-
-/// What a role does around the decisions of one log.
-#[async_trait]
-pub trait Host<D: Domain>: Send + 'static {
-    /// Where the store stands.
-    async fn start(&mut self) -> Result<Start, LoadError>;
-    /// Loads rows.
-    fn loader(&self) -> Arc<dyn Loader<D>>;
-    /// The claim counts.
-    async fn owning(&mut self, generation: u64);
-    /// Outcomes count, and answers are true: deliver them.
-    async fn counted(&mut self, owner: &Owner<D>, counted: Counted<D>);
-    /// A core message on the log's attach or ask subject.
-    async fn message(&mut self, owner: &Owner<D>, message: CoreMessage) -> Vec<(Route, D::Command)>;
-    /// Called every [`TICK`].
-    async fn tick(&mut self, owner: &Owner<D>) -> Vec<(Route, D::Command)>;
-    /// Commands of the host's own, from tasks that it runs beside the owner.
-    fn take_inbox(&mut self) -> Option<mpsc::Receiver<(Route, D::Command)>> {
-        None
-    }
-    /// The last delivery numbers per edge, for the heartbeat.
-    fn numbers(&self) -> Vec<(String, u64)>;
-}
-
-/// How often a host is ticked.
-pub const TICK: Duration = Duration::from_millis(100);
 const EVICT_EVERY_TICKS: u32 = 50;
 const LOAD_RETRY: Duration = Duration::from_millis(200);
 const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
@@ -100,78 +40,6 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
 const BACKFILL_SHARE: usize = 4;
 /// Loads under way at a time.
 const LOADS: usize = 256;
-
-/// What the heartbeat says of a partition.
-#[derive(Debug, Clone, Default)]
-pub struct PartitionStatus {
-    /// Whether it was opened: the checkpoint is read and the claim on its way, or counts.
-    pub opened: bool,
-    /// The generation, 0 while it is not owned.
-    pub generation: u64,
-    /// The generation's last ordinal that counts.
-    pub ordinal: u64,
-    /// The last position known.
-    pub position: u64,
-    /// The archiver's checkpoint.
-    pub archived: u64,
-    /// Commands that wait for a decision.
-    pub waiting: u64,
-    /// Delivery numbers per edge.
-    pub numbers: Vec<(String, u64)>,
-}
-
-/// Why a partition is no longer driven.
-#[derive(Debug, thiserror::Error)]
-pub enum PartitionError {
-    /// Ownership was lost.
-    #[error("ownership of {log} was lost")]
-    Lost {
-        /// Which log.
-        log: LogName,
-        /// Why.
-        source: Lost,
-    },
-    /// The log cannot be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The broker.
-    #[error("the broker failed {log}")]
-    Transport {
-        /// Which log.
-        log: LogName,
-        /// Why.
-        source: TransportError,
-    },
-    /// Tails of other logs take all the memory that they may: the archive is behind.
-    #[error("there is no room for the tail of {log}: the archive is behind")]
-    NoRoom {
-        /// Which log.
-        log: LogName,
-    },
-    /// The store.
-    #[error("the checkpoint of {log} could not be loaded")]
-    Start {
-        /// Which log.
-        log: LogName,
-        /// Why.
-        source: LoadError,
-    },
-}
-
-impl PartitionError {
-    /// Whether claiming again cannot help: the process ends and an operator must look.
-    #[must_use]
-    pub fn is_final(&self) -> bool {
-        match self {
-            Self::Lost { source, .. } => source.is_final(),
-            Self::Read(ReadError::Transport { source, .. }) | Self::Transport { source, .. } => {
-                !(source.is_retryable() || source.is_ambiguous() || matches!(source, TransportError::Closed))
-            }
-            Self::Read(_) => true,
-            Self::NoRoom { .. } | Self::Start { .. } => false,
-        }
-    }
-}
 
 type AppendResult = (u64, Result<Position, TransportError>);
 type LoadResult<D> = (<D as Domain>::Id, Result<Row<D>, LoadError>);
@@ -397,67 +265,6 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         Ok(())
     }
 
-    async fn take_envelope(
-        &mut self,
-        record: Result<StreamRecord, TransportError>,
-        now: At,
-    ) -> Result<(), PartitionError> {
-        let record = match record {
-            Ok(record) => record,
-            Err(TransportError::Closed) => {
-                return Err(PartitionError::Transport { log: self.log, source: TransportError::Closed });
-            }
-            Err(error) => {
-                tracing::warn!(log = %self.log, %error, "IN is another one now; it is read from its start");
-                return self.open_in(0).await;
-            }
-        };
-        match payload::decode::<EnvelopeWire>(&record.payload) {
-            Ok(envelope) => {
-                let peer: Arc<str> = envelope.from.as_ref().into();
-                let commands = envelope
-                    .items
-                    .into_iter()
-                    .map(|(token, bytes)| {
-                        (Route::Peer { peer: peer.clone(), token }, self.domain.decode_command(bytes))
-                    })
-                    .collect::<Vec<_>>();
-                self.metrics.received(commands.len());
-                self.owner.envelope(record.position, commands, now);
-            }
-            Err(error) => {
-                tracing::warn!(log = %self.log, %error, position = record.position, "an envelope cannot be read");
-                self.owner.envelope(record.position, Vec::new(), now);
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads IN behind what the log says of it.
-    async fn take_up_in(&mut self, received: u64) -> Result<(), PartitionError> {
-        let Some(inbox) = self.inbox.take() else { return self.open_in(received).await };
-        let log = self.log;
-        let reader = inbox.behind(&self.broker, log, received).await;
-        match reader.map_err(|source| PartitionError::Transport { log, source })? {
-            Some(reader) => {
-                self.owner.begin_intake(received);
-                self.in_reader = Some(reader);
-                Ok(())
-            }
-            None => self.open_in(received).await,
-        }
-    }
-
-    async fn open_in(&mut self, received: u64) -> Result<(), PartitionError> {
-        let log = self.log;
-        let failed = |source| PartitionError::Transport { log, source };
-        let info = self.broker.open_in(log).await.map_err(failed)?;
-        let received = if info.last < received { 0 } else { received };
-        self.owner.begin_intake(received);
-        self.in_reader = Some(self.broker.read_in(log, received + 1).await.map_err(failed)?);
-        Ok(())
-    }
-
     /// Begins to read what was before the tail: deciding and delivering do not wait for it.
     fn read_back(&mut self) {
         let (broker, log, domain, end) = (self.broker.clone(), self.log, self.domain.clone(), self.began_after);
@@ -554,22 +361,6 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
                 }
                 (id, row)
             }));
-        }
-    }
-
-    fn publish_status(&mut self, ticked: bool) {
-        let cursor = self.owner.cursor();
-        let mut status = self.status.lock();
-        status.generation = self.owner.generation().unwrap_or(0);
-        status.ordinal = cursor.ordinal;
-        status.position = cursor.position;
-        status.archived = self.owner.checkpoint();
-        if ticked && status.generation > 0 {
-            status.waiting = self.owner.waiting_commands() as u64;
-            status.numbers = self.host.numbers();
-            let void_records = self.owner.void_records();
-            self.metrics.stands(self.log, &status, void_records - self.void_records);
-            self.void_records = void_records;
         }
     }
 }

@@ -11,10 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
 use super::domain::Domain;
+use super::host::Host;
 use super::members::{HEARTBEAT_EVERY, Members};
 use super::metrics::OwnerMetrics;
 use super::owner::{Limits, Lost};
-use super::partition::{Host, Ownership, PartitionError, PartitionStatus, run_partition};
+use super::partition::{Ownership, PartitionError, PartitionStatus, run_partition};
 use super::ranks::{PASS_AFTER, Word};
 use crate::broker::{Broker, LogKind, LogName};
 use crate::payload::OwnedWire;
