@@ -1,6 +1,6 @@
 //! Reads the settings.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -58,7 +58,7 @@ pub fn read(text: Option<&str>, environment: impl IntoIterator<Item = (String, S
         toml::from_str::<Settings>(text).context("in the file")?;
         builder = builder.add_source(File::from_str(text, FileFormat::Toml));
     }
-    let (variables, warnings) = known_variables(environment)?;
+    let (variables, warnings) = known_variables(environment);
     let mut source = Environment::with_prefix("KEFU")
         .prefix_separator("_")
         .separator("__")
@@ -76,10 +76,11 @@ pub fn read(text: Option<&str>, environment: impl IntoIterator<Item = (String, S
 }
 
 /// Variables that are settings. Others that begin with `KEFU_` are remarked on and passed over: some platforms set such.
-fn known_variables(
-    environment: impl IntoIterator<Item = (String, String)>,
-) -> anyhow::Result<(HashMap<String, String>, Vec<String>)> {
-    let known = known_paths()?;
+fn known_variables(environment: impl IntoIterator<Item = (String, String)>) -> (HashMap<String, String>, Vec<String>) {
+    let known: HashSet<String> = Settings::SECTIONS
+        .iter()
+        .flat_map(|(section, fields)| fields.iter().map(|field| variable(section, field)))
+        .collect();
     let mut variables = HashMap::new();
     let mut warnings = Vec::new();
     let mut others = Vec::new();
@@ -98,30 +99,12 @@ fn known_variables(
     for (name, value) in others {
         variables.entry(name).or_insert(value);
     }
-    Ok((variables, warnings))
+    (variables, warnings)
 }
 
-/// The names of the variables of all settings, from the documented defaults.
-fn known_paths() -> anyhow::Result<Vec<String>> {
-    let table: toml::Table = toml::from_str(&uncommented(default_text())).context("the default settings")?;
-    let mut paths = Vec::new();
-    for (section, value) in &table {
-        if let toml::Value::Table(fields) = value {
-            let path = |field: &String| format!("KEFU_{}__{}", section.to_uppercase(), field.to_uppercase());
-            paths.extend(fields.keys().map(path));
-        }
-    }
-    Ok(paths)
-}
-
-/// The text with its settings switched on.
-fn uncommented(text: &str) -> String {
-    let is_setting = |rest: &str| rest.starts_with('[') || rest.starts_with(|first: char| first.is_ascii_lowercase());
-    let line = |line: &str| match line.strip_prefix('#') {
-        Some(rest) if is_setting(rest) => rest.to_owned(),
-        _ => line.to_owned(),
-    };
-    text.lines().map(line).collect::<Vec<_>>().join("\n")
+/// The name of a setting's variable.
+fn variable(section: &str, field: &str) -> String {
+    format!("KEFU_{}__{}", section.to_uppercase(), field.to_uppercase())
 }
 
 fn check(settings: &Settings) -> anyhow::Result<()> {
@@ -142,13 +125,43 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::Role;
+    use std::collections::BTreeSet;
+
+    use super::super::model::{Role, Section as _, Tenant};
     use secrecy::ExposeSecret as _;
 
     use super::*;
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    /// The text with its settings switched on.
+    fn uncommented(text: &str) -> String {
+        let is_setting =
+            |rest: &str| rest.starts_with('[') || rest.starts_with(|first: char| first.is_ascii_lowercase());
+        let line = |line: &str| match line.strip_prefix('#') {
+            Some(rest) if is_setting(rest) => rest.to_owned(),
+            _ => line.to_owned(),
+        };
+        text.lines().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn every_setting_is_documented_and_has_a_variable() {
+        let table: toml::Table = toml::from_str(&uncommented(default_text())).expect("a table");
+        let documented: BTreeSet<&str> = table.keys().map(String::as_str).collect();
+        assert_eq!(documented, Settings::FIELDS.iter().copied().collect());
+        let with_variables = Settings::SECTIONS.iter().map(|(section, _)| *section).chain(["tenants"]);
+        assert_eq!(documented, with_variables.collect());
+        for (section, fields) in Settings::SECTIONS {
+            let documented: BTreeSet<&str> =
+                table[section].as_table().expect("a section").keys().map(String::as_str).collect();
+            assert_eq!(documented, fields.iter().copied().collect(), "[{section}]");
+        }
+        let tenant = table["tenants"][0].as_table().expect("a tenant");
+        let documented: BTreeSet<&str> = tenant.keys().map(String::as_str).collect();
+        assert_eq!(documented, Tenant::FIELDS.iter().copied().collect());
     }
 
     #[test]

@@ -50,6 +50,12 @@ pub enum LogFormat {
     Json,
 }
 
+/// A part of the settings.
+pub(super) trait Section {
+    /// The names of its fields.
+    const FIELDS: &[&str];
+}
+
 macro_rules! section {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty = $default:expr,)* }) => {
         $(#[$doc])*
@@ -57,6 +63,10 @@ macro_rules! section {
         #[serde(default, deny_unknown_fields)]
         #[allow(missing_docs, reason = "default-config.toml documents each")]
         pub struct $name { $(pub $field: $type,)* }
+
+        impl Section for $name {
+            const FIELDS: &[&str] = &[$(stringify!($field)),*];
+        }
 
         impl Default for $name {
             fn default() -> Self {
@@ -87,6 +97,27 @@ section!(
         tenants: Vec<Tenant> = Vec::new(),
     }
 );
+impl Settings {
+    /// The sections that variables can set, with the names of their fields.
+    pub(super) const SECTIONS: [(&str, &[&str]); 15] = [
+        ("server", Server::FIELDS),
+        ("ops", Ops::FIELDS),
+        ("log", Log::FIELDS),
+        ("deployment", Deployment::FIELDS),
+        ("nats", Nats::FIELDS),
+        ("storage", Storage::FIELDS),
+        ("auth", Auth::FIELDS),
+        ("allocation", Allocation::FIELDS),
+        ("archive", Archive::FIELDS),
+        ("limits", Limits::FIELDS),
+        ("cql", Cql::FIELDS),
+        ("redis", Redis::FIELDS),
+        ("files", Files::FIELDS),
+        ("ai", Ai::FIELDS),
+        ("speech", Speech::FIELDS),
+    ];
+}
+
 section!(
     /// This process.
     Server {
