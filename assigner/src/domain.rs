@@ -95,6 +95,10 @@ impl Domain for Allocations {
 
     fn trim(&self, _: &mut Allocation) {}
 
+    fn is_asked_again(&self, _: &Ask) -> bool {
+        false
+    }
+
     fn overloaded(&self) -> Told {
         Told::Command(AllocationAnswer::Refused(Refusal::Overloaded))
     }

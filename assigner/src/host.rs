@@ -72,6 +72,8 @@ pub(crate) struct AllocationHost {
 /// What was told of a tenant last.
 #[derive(Default)]
 struct LastTold {
+    /// The last number of a match or release that counts. What is decided and not known to count yet is not acted on.
+    matches: u64,
     places: Places,
     told_at: Option<Instant>,
 }
@@ -135,7 +137,7 @@ impl AllocationHost {
     }
 
     async fn announce(&mut self, outcome: &AllocationOutcome) {
-        self.tenants.entry(outcome.tenant.clone()).or_default();
+        let told = self.tenants.entry(outcome.tenant.clone()).or_default();
         for event in &outcome.events {
             match event {
                 AllocationEvent::AgentChanged { agent, state } => {
@@ -143,8 +145,14 @@ impl AllocationHost {
                     let (tenant, status) = (outcome.tenant.clone(), state.shown_status());
                     self.handles.broker.notify(&Notice::Presence { tenant, user, status }).await;
                 }
-                AllocationEvent::Matched { .. } => self.metrics.matches.inc(),
-                AllocationEvent::Releasing { .. } => self.metrics.requeues.inc(),
+                AllocationEvent::Matched { number, .. } => {
+                    told.matches = told.matches.max(*number);
+                    self.metrics.matches.inc();
+                }
+                AllocationEvent::Releasing { number, .. } => {
+                    told.matches = told.matches.max(*number);
+                    self.metrics.requeues.inc();
+                }
                 _ => {}
             }
         }
@@ -156,7 +164,10 @@ impl AllocationHost {
         let mut held = 0;
         for (tenant, told) in &mut self.tenants {
             let Some(state) = owner.state(tenant) else { continue };
-            self.debts.settle(state);
+            if owner.is_idle() {
+                told.matches = state.matches;
+            }
+            self.debts.settle(state, told.matches);
             waiting += state.waiting.len();
             held += state.held.len();
             if let Some(notice) = told.places(state) {

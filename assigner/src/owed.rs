@@ -40,26 +40,9 @@ impl Debts {
         Self { link, commands, sent: Arc::default() }
     }
 
-    /// Sends what is owed and was not sent yet, and forgets what is owed no more.
-    pub(crate) fn settle(&self, state: &Allocation) {
-        let owed: Vec<Owed> = state.owed().collect();
-        let mut sent = self.sent.lock();
-        sent.retain(|(tenant, number), _| tenant != &state.tenant || owed.iter().any(|owed| owed.number == *number));
-        let due: Vec<Owed> = owed
-            .into_iter()
-            .filter(|owed| {
-                let place = sent.entry((state.tenant.clone(), owed.number));
-                let due = match &place {
-                    std::collections::hash_map::Entry::Vacant(_) => true,
-                    std::collections::hash_map::Entry::Occupied(entry) => *entry.get() == Sent::Again,
-                };
-                if due {
-                    place.insert_entry(Sent::Waiting);
-                }
-                due
-            })
-            .collect();
-        drop(sent);
+    /// Sends what is owed up to a number and was not sent yet, and forgets what is owed no more.
+    pub(crate) fn settle(&self, state: &Allocation, until: u64) {
+        let due = due(&mut self.sent.lock(), state, until);
         for owed in due {
             self.send(&state.tenant, owed);
         }
@@ -98,6 +81,19 @@ impl Debts {
     }
 }
 
+/// What is owed up to a number and is to be sent now; it is noted as sent. What is owed no more is forgotten.
+fn due(sent: &mut HashMap<Number, Sent>, state: &Allocation, until: u64) -> Vec<Owed> {
+    let owed: HashMap<u64, Owed> = state.owed().map(|owed| (owed.number, owed)).collect();
+    sent.retain(|(tenant, number), _| tenant != &state.tenant || owed.contains_key(number));
+    let is_due = |owed: &Owed| {
+        let place = sent.get(&(state.tenant.clone(), owed.number));
+        owed.number <= until && place.is_none_or(|sent| *sent == Sent::Again)
+    };
+    let due: Vec<Owed> = owed.into_values().filter(is_due).collect();
+    sent.extend(due.iter().map(|owed| ((state.tenant.clone(), owed.number), Sent::Waiting)));
+    due
+}
+
 /// Hash of a worker's command. Its number says all of what is wanted; what may change meanwhile (an agent's display name)
 /// does not make it another command.
 fn hash(number: u64) -> CommandHash {
@@ -106,3 +102,6 @@ fn hash(number: u64) -> CommandHash {
     hash.copy_from_slice(&digest[..16]);
     CommandHash(hash)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,9 @@ use crate::transport::{
     UNLIMITED_BYTES,
 };
 
+/// How long it is listened for somebody who works on the logs; each says that it is there every 300 ms.
+const LISTEN_FOR_USE: Duration = Duration::from_secs(1);
+
 /// What a log's aggregates are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LogKind {
@@ -238,6 +241,15 @@ impl Broker {
             replicas: self.settings.replicas,
         }
     }
+}
+
+/// Whether a process works on the deployment's logs: whoever owns or reads any says so all the time. It listens for a second.
+///
+/// # Errors
+/// When the broker cannot be reached.
+pub async fn is_in_use(transport: &dyn Transport) -> Result<bool, TransportError> {
+    let mut heartbeats = transport.subscribe(subject::HEARTBEAT).await?;
+    Ok(tokio::time::timeout(LISTEN_FOR_USE, heartbeats.next()).await.is_ok())
 }
 
 /// Subjects of core messages.

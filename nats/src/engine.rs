@@ -29,7 +29,7 @@ pub use host::{Host, LoadError, Loader, Start};
 pub use metrics::OwnerMetrics;
 pub use owner::{Counted, CountedEntry, Effect, Limits, Lost, Owner, Route};
 pub use partition::PartitionError;
-pub use reader::{LogReader, ReadError, ReadRecord, peek_time};
+pub use reader::{Before, LogReader, ReadError, ReadRecord, peek_time};
 pub use share::{Reading, ShareError, ShareSettings, run_share};
 pub use tail::Tail;
 

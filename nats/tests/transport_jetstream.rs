@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::TryStreamExt as _;
 use kefu_nats::conformance::spec;
 use kefu_nats::jetstream::{JetStream, JetStreamConfig};
 use kefu_nats::testing::NatsServer;
@@ -102,6 +103,30 @@ async fn a_memory_stream_comes_back_empty_after_the_death_of_the_server() {
     server.restart();
     assert_eq!(append(&broker, "m", "b").await, 1);
     assert_ne!(broker.info("m").await.expect("info").id, before.id);
+    let ended = tokio::time::timeout(Duration::from_secs(20), reader.next()).await.expect("in time");
+    assert!(matches!(ended, Err(TransportError::StreamReplaced { .. })), "{ended:?}");
+}
+
+/// Servers that are a cluster make a stream in memory again under its old id when all who had it were restarted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_memory_stream_that_is_shorter_than_what_was_read_of_it_is_another_one() {
+    let server = NatsServer::start();
+    let broker = connect(&server).await;
+    let volatile = StreamSpec { durability: Durability::Memory, ..spec("m") };
+    let before = broker.open_stream(&volatile).await.expect("the stream opens");
+    let mut reader = broker.read("m", 1).await.expect("a reader");
+    for (position, text) in [(1, "a"), (2, "b"), (3, "c")] {
+        append(&broker, "m", text).await;
+        assert_eq!(reader.next().await.expect("a record"), record(position, text));
+    }
+    let client = async_nats::connect(server.url()).await.expect("a client");
+    let server = async_nats::jetstream::new(client);
+    let name = server.stream_names().try_next().await.expect("an answer").expect("a stream");
+    let config = server.get_stream(&name).await.expect("the stream").cached_info().config.clone();
+    server.delete_stream(&name).await.expect("it is deleted");
+    server.create_stream(config).await.expect("it is made again");
+    assert_eq!(broker.info("m").await.expect("info").id, before.id);
+    assert_eq!(append(&broker, "m", "d").await, 1);
     let ended = tokio::time::timeout(Duration::from_secs(20), reader.next()).await.expect("in time");
     assert!(matches!(ended, Err(TransportError::StreamReplaced { .. })), "{ended:?}");
 }

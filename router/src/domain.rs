@@ -237,6 +237,10 @@ impl Domain for Chats {
         }
     }
 
+    fn is_asked_again(&self, command: &ChatCommand) -> bool {
+        matches!(command, ChatCommand::Attach { .. })
+    }
+
     fn overloaded(&self) -> ChatAnswer {
         ChatAnswer::Command(Answer::refused(Refusal::Overloaded))
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use kefu_files::{Files, S3Config};
 use kefu_live::{RedisConfig, RedisLive};
+use kefu_nats::broker::is_in_use;
 use kefu_nats::embedded::{Embedded, EmbeddedConfig};
 use kefu_nats::jetstream::{JetStream, JetStreamAuth, JetStreamConfig};
 use kefu_nats::transport::{Transport, TransportError};
@@ -165,12 +166,15 @@ pub async fn open_broker(settings: &Settings, data: &DataDir) -> anyhow::Result<
 /// is moved aside; streams on NATS are deleted. Answers where it is now.
 ///
 /// # Errors
-/// When it cannot be moved or deleted.
+/// When it cannot be moved or deleted, or somebody works with it.
 pub async fn take_log_away(settings: &Settings, data: &DataDir, epoch: u64) -> anyhow::Result<Option<PathBuf>> {
     if is_embedded(settings) {
         return move_log_aside(&data.log(), epoch);
     }
     let jetstream = connect(settings).await?;
+    if is_in_use(&jetstream).await? {
+        anyhow::bail!("processes of this deployment are running: stop them all first");
+    }
     for stream in broker_settings(settings).streams() {
         match jetstream.info(&stream).await {
             Err(TransportError::NotFound { .. }) => {}

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kefu_model::ids::At;
 use kefu_model::reader::LogCursor;
 use kefu_nats::PayloadError;
-use kefu_nats::engine::{Domain, Effect, Limits, Owner, Route, Row, Step};
+use kefu_nats::engine::{Before, Domain, Effect, Limits, Owner, Route, Row, Step};
 
 /// Counts commands.
 struct Counter;
@@ -63,6 +63,10 @@ impl Domain for Counter {
 
     fn trim(&self, _: &mut u64) {}
 
+    fn is_asked_again(&self, _: &Self::Command) -> bool {
+        false
+    }
+
     fn overloaded(&self) -> u64 {
         0
     }
@@ -79,7 +83,8 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn claim() -> Self {
-        let owner = Owner::claim(Arc::new(Counter), Limits::default(), "bench", 1, LogCursor::default(), At(0));
+        let owner =
+            Owner::claim(Arc::new(Counter), Limits::default(), "bench", 1, LogCursor::default(), Before::default());
         let mut engine = Self { owner, peer: "edge".into(), position: 0, envelopes: 0 };
         engine.drive();
         engine

@@ -62,6 +62,8 @@ pub trait Domain: Send + Sync + 'static {
     fn apply_extra(&self, state: &mut Self::State, extra: &Self::Extra, outcome: &Self::Outcome);
     /// Forgets extras beyond a bound; they can be loaded again. Called only while nothing is in flight.
     fn trim(&self, state: &mut Self::State);
+    /// Whether its sender asks this again by itself until there is an answer: it may be dropped.
+    fn is_asked_again(&self, command: &Self::Command) -> bool;
     /// What a sender is told when its command cannot even wait.
     fn overloaded(&self) -> Self::Answer;
 }

@@ -140,9 +140,8 @@ impl Members {
                 }
             }
             Some((name, unknown)) = self.asking.next() => {
-                if unknown {
+                if unknown && self.ranks.unknown(&name, Instant::now()) {
                     tracing::info!(member = name, work = self.work, "a member is gone without a word");
-                    self.ranks.unknown(&name, Instant::now());
                 }
             }
         }

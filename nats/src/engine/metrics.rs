@@ -114,7 +114,7 @@ impl OwnerMetrics {
             Err(PartitionError::Lost { source: Lost::Append { .. }, .. }) => "append",
             Err(PartitionError::Lost { source: Lost::Void { .. }, .. }) => "void",
             Err(PartitionError::Lost { .. } | PartitionError::Read(_)) => "unreadable",
-            Err(PartitionError::Transport { .. }) => "broker",
+            Err(PartitionError::Transport { .. } | PartitionError::InGone { .. }) => "broker",
             Err(PartitionError::Start { .. }) => "store",
             Err(PartitionError::NoRoom { .. }) => "no room",
         };

@@ -26,6 +26,7 @@ use super::batch::{Entry, InFlight, Pipeline};
 use super::budget::{Budget, Part};
 use super::domain::{Domain, Logged, Step, read_outcomes};
 use super::intake::Intake;
+use super::reader::Before;
 use super::tail::Tail;
 use crate::payload::{self, PayloadError, RecordWire};
 use loading::Loading;
@@ -74,11 +75,11 @@ pub struct Owner<D: Domain> {
 }
 
 impl<D: Domain> Owner<D> {
-    /// Starts behind the archiver's checkpoint: `cursor` is the last record that the store includes, and nothing up to it
-    /// was decided after `last_at`. Asks at once for the claim to be appended; the log is to be fed by [`Self::record`] from
+    /// Starts behind the archiver's checkpoint: `cursor` is the last record that the store includes, and `before` what the
+    /// log says up to it. Asks at once for the claim to be appended; the log is to be fed by [`Self::record`] from
     /// `cursor.position + 1` on.
     #[must_use]
-    pub fn claim(domain: Arc<D>, limits: Limits, worker: &str, nonce: u64, cursor: LogCursor, last_at: At) -> Self {
+    pub fn claim(domain: Arc<D>, limits: Limits, worker: &str, nonce: u64, cursor: LogCursor, before: Before) -> Self {
         let claim = payload::encode(&RecordWire::Claim(worker.to_owned(), nonce));
         Self {
             domain,
@@ -89,7 +90,7 @@ impl<D: Domain> Owner<D> {
             counted: cursor,
             generation: None,
             next_ordinal: 1,
-            in_position: 0,
+            in_position: before.received.unwrap_or_default(),
             intake: Intake::default(),
             pipeline: Pipeline::new(),
             hot: HashMap::new(),
@@ -98,7 +99,7 @@ impl<D: Domain> Owner<D> {
             fills_before: Some(cursor.position),
             part: Budget::new(limits.tails_max_bytes).part(),
             checkpoint: cursor.position,
-            last_at,
+            last_at: before.at,
             void_records: 0,
             waits_ms: Vec::new(),
             effects: vec![Effect::Append { ordinal: 0, payload: claim }],

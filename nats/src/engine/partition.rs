@@ -140,17 +140,19 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         let messages = transport.subscribe(&subject::attach(log)).await.map_err(failed)?;
         let questions = transport.subscribe(&subject::ask(log)).await.map_err(failed)?;
         let archived = transport.subscribe(&subject::archived(log)).await.map_err(failed)?;
-        let ((), (last_at, inbox), log_reader) = tokio::try_join!(
-            async { Ok(verify(&broker, log, start.log_id, start.cursor).await?) },
+        let ((before, inbox), log_reader) = tokio::try_join!(
             async {
+                // Verifying waits for a server that is behind; what it does not have yet would not be seen before.
+                verify(&broker, log, start.log_id, start.cursor).await?;
                 let before = look_before(&broker, log, &*domain, start.cursor.position).await?;
-                Ok((before.at, Inbox::prepare(&broker, log, before.received).await.map_err(failed)?))
+                let inbox = Inbox::prepare(&broker, log, before.received).await;
+                Ok((before, inbox.map_err(|source| PartitionError::of_in(log, source))?))
             },
             async { broker.read_log(log, start.cursor.position + 1).await.map_err(failed) },
         )?;
         let own = host.take_inbox();
         let owner =
-            Owner::claim(domain.clone(), limits, &worker, rand::random(), start.cursor, last_at).with_budget(&budget);
+            Owner::claim(domain.clone(), limits, &worker, rand::random(), start.cursor, before).with_budget(&budget);
         Ok(Self {
             broker,
             log,
@@ -210,14 +212,16 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
     ) -> Input<D> {
         // Nothing new is taken once it is to stop: what is not decided then is in IN yet, or is asked for again.
         let (taking, ready_for_more) = (!stopping, !stopping && !self.owner.is_saturated());
+        // Who asks before the claim counts is answered once it does.
+        let owns = self.owner.generation().is_some();
         tokio::select! {
             biased;
             () = shutdown.cancelled(), if !stopping => Input::Stop,
             Some(appended) = self.appends.next() => Input::Appended(appended),
             record = self.log_reader.next() => Input::Log(record),
             Some(loaded) = self.loads.next(), if taking => Input::Loaded(loaded),
-            event = self.messages.next(), if taking => Input::Core(event),
-            event = self.questions.next(), if taking => Input::Core(event),
+            event = self.messages.next(), if taking && owns => Input::Core(event),
+            event = self.questions.next(), if taking && owns => Input::Core(event),
             event = self.archived.next() => Input::Archived(event),
             _ = ticker.tick() => Input::Tick,
             tail = until_read(&mut self.backfill), if taking => Input::Backfilled(tail),
@@ -275,10 +279,8 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
     async fn take_message(&mut self, event: Option<CoreEvent>, now: At) -> Result<(), PartitionError> {
         match event {
             Some(CoreEvent::Message(message)) => {
-                if self.owner.generation().is_some() {
-                    for (route, command) in self.host.message(&self.owner, message).await {
-                        self.owner.ask(route, command, now);
-                    }
+                for (route, command) in self.host.message(&self.owner, message).await {
+                    self.owner.ask(route, command, now);
                 }
                 Ok(())
             }

@@ -90,9 +90,13 @@ impl Ranks {
         self.look(now);
     }
 
-    /// Those of whom it should be found out whether they are there; each once in a while.
+    /// Those of whom it should be found out whether they are there; each once in a while. Nobody while it listens: its broker
+    /// may know as little of others as it does itself.
     pub(super) fn doubted(&mut self, now: Instant) -> Vec<String> {
         let mut doubted = Vec::new();
+        if now < self.settled_at {
+            return doubted;
+        }
         for (name, peer) in &mut self.peers {
             if peer.is_heard(now) && peer.is_late(now) && now.duration_since(peer.asked_at) >= DOUBT {
                 peer.asked_at = now;
@@ -102,11 +106,14 @@ impl Ranks {
         doubted
     }
 
-    /// The broker knows of no such process, or does not any more: it died, unless it was heard meanwhile.
-    pub(super) fn unknown(&mut self, name: &str, now: Instant) {
-        if self.peers.get(name).is_some_and(|peer| peer.is_late(now)) {
+    /// The broker knows of no such process, or does not any more: it died, unless it was heard meanwhile. Says whether it is
+    /// taken for gone.
+    pub(super) fn unknown(&mut self, name: &str, now: Instant) -> bool {
+        if now >= self.settled_at && self.peers.get(name).is_some_and(|peer| peer.is_late(now)) {
             self.gone(name, now);
+            return true;
         }
+        false
     }
 
     #[cfg(test)]

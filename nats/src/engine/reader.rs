@@ -256,13 +256,14 @@ pub async fn peek_time(broker: &Broker, log: LogName, position: u64) -> Result<O
 }
 
 /// What a log says at or below a position, as far as it reaches back.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Before {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Before {
     /// When the newest outcome was decided: an owner that reads on from there must not fall behind it, whatever its clock
     /// says.
-    pub(super) at: At,
-    /// How far IN was decided, by whoever wrote the newest record with outcomes, whether it counts or not.
-    pub(super) received: Option<u64>,
+    pub at: At,
+    /// How far IN was decided, by whoever wrote the newest record with outcomes. If that one does not count, commands up to
+    /// there may be undecided: whoever sent them sends them again to the next generation.
+    pub received: Option<u64>,
 }
 
 /// Looks at what the log says at or below a position.

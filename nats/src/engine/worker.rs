@@ -28,6 +28,9 @@ const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 /// Wait after a foreign claim: as long as it takes to hear of who wrote it.
 const SUPERSEDED_WAIT: Duration = Duration::from_millis(500);
+/// Who has owned a log for so long owns it without trouble: the next time that it is lost is the first one again. Two workers
+/// that do not hear one another take a log from each other more and more seldom.
+const OWNED_FOR_GOOD: Duration = Duration::from_secs(5);
 /// What passes from one worker to another as planned passes in so many steps: each log's pause is short when the machines are
 /// not busy with all of them at once.
 const STEPS: usize = 8;
@@ -65,6 +68,7 @@ pub enum WorkerError {
 
 struct Running {
     stop: CancellationToken,
+    owned_since: Option<Instant>,
     status: Arc<Mutex<PartitionStatus>>,
 }
 
@@ -124,7 +128,7 @@ where
         for log in worker.to_start() {
             let stop = CancellationToken::new();
             let status = Arc::new(Mutex::new(PartitionStatus::default()));
-            worker.running.insert(log, Running { stop: stop.clone(), status: status.clone() });
+            worker.running.insert(log, Running { stop: stop.clone(), owned_since: None, status: status.clone() });
             let ownership = Ownership {
                 broker: worker.broker.clone(),
                 log,
@@ -233,9 +237,11 @@ impl Worker {
         self.said = self.owned();
         let owned: Vec<OwnedWire> =
             self.running.iter().filter_map(|(log, running)| owned_wire(*log, &running.status.lock())).collect();
-        for owned in &owned {
-            if let Some(log) = LogName::parse(&owned.log) {
-                self.backoff.remove(&log);
+        for (log, running) in &mut self.running {
+            if running.status.lock().generation > 0
+                && running.owned_since.get_or_insert_with(Instant::now).elapsed() >= OWNED_FOR_GOOD
+            {
+                self.backoff.remove(log);
             }
         }
         self.members.beat(word, owned).await;

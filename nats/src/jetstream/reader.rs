@@ -5,7 +5,7 @@
 //! heartbeats stay out. It always starts at the last position read plus one.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::connection::Connection;
-use crate::transport::{Position, StreamReader, StreamRecord, TransportError};
+use crate::transport::{Durability, Position, StreamReader, StreamRecord, TransportError};
 
 /// Records read ahead of the caller, besides one pull.
 const READ_AHEAD: usize = 64;
@@ -32,6 +32,9 @@ const INACTIVE: Duration = Duration::from_secs(30);
 /// Pauses between attempts to make a consumer.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// How long a stream in memory has to be shorter than what was read of it to be taken for another one: servers that are a
+/// cluster make it again under its old id when those who had it were restarted.
+const SHORTER_FOR: Duration = Duration::from_secs(2);
 
 /// The caller's end of a reading task.
 pub(super) struct Reader {
@@ -53,7 +56,8 @@ struct Read {
 impl Reader {
     pub(super) fn start(connection: Arc<Connection>, stream: &str, id: Uuid, from: Position) -> Self {
         let (sender, records) = mpsc::channel(READ_AHEAD);
-        let following = Following { connection, stream: stream.to_owned(), id, next: from.max(1), sender };
+        let (stream, next) = (stream.to_owned(), from.max(1));
+        let following = Following { connection, stream, id, next, shorter_since: None, sender };
         Self { id, records, task: tokio::spawn(following.run()), more: false, ended: None }
     }
 }
@@ -91,12 +95,21 @@ impl Drop for Reader {
     }
 }
 
+/// The stream has less than was read of it.
+#[derive(Debug, thiserror::Error)]
+#[error("the stream ends at {last}, before {next}")]
+struct Shorter {
+    last: Position,
+    next: Position,
+}
+
 /// The reading task.
 struct Following {
     connection: Arc<Connection>,
     stream: String,
     id: Uuid,
     next: Position,
+    shorter_since: Option<Instant>,
     sender: mpsc::Sender<Result<Read, TransportError>>,
 }
 
@@ -142,7 +155,7 @@ impl Following {
     }
 
     /// Makes a consumer that starts at the next position.
-    async fn consume(&self) -> Result<pull::Stream, TransportError> {
+    async fn consume(&mut self) -> Result<pull::Stream, TransportError> {
         self.connection.check()?;
         let config = pull::Config {
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.next },
@@ -164,13 +177,27 @@ impl Following {
             },
         };
         // After the consumer was made: a stream that is still the same now is the one that it reads.
-        match self.connection.stream_info(&self.stream).await {
-            Ok(info) if info.id == self.id => {}
+        match self.connection.stream_state(&self.stream).await {
+            Ok((info, durability)) if info.id == self.id => self.check_length(info.last, durability)?,
             Ok(_) | Err(TransportError::NotFound { .. } | TransportError::Mismatch { .. }) => return Err(replaced()),
             Err(error) => return Err(error),
         }
         let pulls = consumer.stream().max_messages_per_batch(PULL_MESSAGES).max_bytes_per_batch(PULL_BYTES);
         pulls.expires(PULL_EXPIRES).heartbeat(HEARTBEAT).messages().await.map_err(TransportError::unavailable)
+    }
+
+    /// A stream in memory that lost what it had begins again at 1. Its reader would wait for positions that come much later.
+    fn check_length(&mut self, last: Position, durability: Durability) -> Result<(), TransportError> {
+        if durability == Durability::Disk || last + 1 >= self.next {
+            self.shorter_since = None;
+            return Ok(());
+        }
+        let since = *self.shorter_since.get_or_insert_with(Instant::now);
+        Err(if since.elapsed() < SHORTER_FOR {
+            TransportError::unavailable(Shorter { last, next: self.next })
+        } else {
+            TransportError::StreamReplaced { stream: self.stream.clone() }
+        })
     }
 
     /// Hands records on until one may be missing, and says why.

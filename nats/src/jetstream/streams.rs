@@ -32,6 +32,12 @@ impl Connection {
         describe(name, &self.server_info(name).await?)
     }
 
+    /// Identity, bounds, and where the stream is kept.
+    pub(super) async fn stream_state(&self, name: &str) -> Result<(StreamInfo, Durability), TransportError> {
+        let info = self.server_info(name).await?;
+        Ok((describe(name, &info)?, durability(&info)))
+    }
+
     /// Creates the stream or verifies its shape.
     pub(super) async fn ensure_stream(&self, spec: &StreamSpec) -> Result<StreamInfo, TransportError> {
         let info = match self.server_info(&spec.name).await {
@@ -97,10 +103,7 @@ impl Connection {
         let config = &info.config;
         let found = StreamSpec {
             name: spec.name.clone(),
-            durability: match config.storage {
-                StorageType::File => Durability::Disk,
-                StorageType::Memory => Durability::Memory,
-            },
+            durability: durability(info),
             max_bytes: u64::try_from(config.max_bytes).unwrap_or(UNLIMITED_BYTES),
             overflow: match config.discard {
                 DiscardPolicy::New => Overflow::RefuseNew,
@@ -123,6 +126,13 @@ impl Connection {
             });
         }
         Ok(())
+    }
+}
+
+fn durability(info: &Info) -> Durability {
+    match info.config.storage {
+        StorageType::File => Durability::Disk,
+        StorageType::Memory => Durability::Memory,
     }
 }
 

@@ -6,6 +6,7 @@ mod damage;
 mod disk;
 mod files;
 mod machine;
+mod order;
 
 use serde_json::Value;
 

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod cluster;
+pub mod gate;
 pub mod kefu;
 pub mod lossy;
 pub mod scene;

@@ -22,7 +22,15 @@ impl<D: Domain> Owner<D> {
     pub(super) fn attempt(&mut self, asked: Asked<D>, now: At) {
         let id = self.domain.command_id(&asked.command);
         if let Some(loading) = self.loading.get_mut(&id) {
-            if loading.commands.len() < self.limits.loading_commands {
+            let (waiting, room) = (loading.commands.len(), self.limits.loading_commands);
+            if self.domain.is_asked_again(&asked.command) {
+                // It does not take the places of those that wait for an answer of their own.
+                if waiting < room / 2 {
+                    loading.commands.push_back(asked);
+                } else {
+                    self.settle(&asked);
+                }
+            } else if waiting < room {
                 loading.commands.push_back(asked);
             } else {
                 let answer = self.domain.overloaded();

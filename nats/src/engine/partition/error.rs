@@ -28,6 +28,12 @@ pub enum PartitionError {
         /// Why.
         source: TransportError,
     },
+    /// IN was there and is gone: servers that kept it in memory were restarted.
+    #[error("IN of {log} is gone; it is made again")]
+    InGone {
+        /// Which log.
+        log: LogName,
+    },
     /// Tails of other logs take all the memory that they may: the archive is behind.
     #[error("there is no room for the tail of {log}: the archive is behind")]
     NoRoom {
@@ -45,6 +51,14 @@ pub enum PartitionError {
 }
 
 impl PartitionError {
+    /// Of IN, which is only as durable as its servers and made again by whoever misses it.
+    pub(super) fn of_in(log: LogName, source: TransportError) -> Self {
+        match source {
+            TransportError::NotFound { .. } => Self::InGone { log },
+            source => Self::Transport { log, source },
+        }
+    }
+
     /// Whether claiming again cannot help: the process ends and an operator must look.
     #[must_use]
     pub fn is_final(&self) -> bool {
@@ -54,7 +68,7 @@ impl PartitionError {
                 !(source.is_retryable() || source.is_ambiguous() || matches!(source, TransportError::Closed))
             }
             Self::Read(_) => true,
-            Self::NoRoom { .. } | Self::Start { .. } => false,
+            Self::InGone { .. } | Self::NoRoom { .. } | Self::Start { .. } => false,
         }
     }
 }

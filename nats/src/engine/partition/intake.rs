@@ -53,7 +53,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
         let Some(inbox) = self.inbox.take() else { return self.open_in(received).await };
         let log = self.log;
         let reader = inbox.behind(&self.broker, log, received).await;
-        match reader.map_err(|source| PartitionError::Transport { log, source })? {
+        match reader.map_err(|source| PartitionError::of_in(log, source))? {
             Some(reader) => {
                 self.owner.begin_intake(received);
                 self.in_reader = Some(reader);
@@ -65,7 +65,7 @@ impl<D: Domain, H: Host<D>> Partition<D, H> {
 
     async fn open_in(&mut self, received: u64) -> Result<(), PartitionError> {
         let log = self.log;
-        let failed = |source| PartitionError::Transport { log, source };
+        let failed = |source| PartitionError::of_in(log, source);
         let info = self.broker.open_in(log).await.map_err(failed)?;
         let received = if info.last < received { 0 } else { received };
         self.owner.begin_intake(received);

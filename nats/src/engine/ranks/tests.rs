@@ -144,13 +144,25 @@ fn one_that_the_broker_does_not_know_is_gone_unless_it_was_heard_meanwhile() {
     assert_eq!(second.doubted(now), ["router-3"]);
     assert_eq!(second.doubted(now), Vec::<String>::new(), "once in a while");
     second.heard("router-3".to_owned(), word(&[LOG], false), now);
-    second.unknown("router-3", now);
+    assert!(!second.unknown("router-3", now));
     assert!(!second.may_begin(LOG, now), "it is there again");
     now += DOUBT;
     assert_eq!(second.doubted(now), ["router-3"]);
-    second.unknown("router-3", now);
+    assert!(second.unknown("router-3", now));
     assert!(second.may_begin(LOG, now));
     assert!(DOUBT < SILENCE);
+}
+
+#[test]
+fn whoever_listens_doubts_nobody() {
+    let mut now = Instant::now();
+    let mut second = ranks("router-2", now);
+    assert!(!pass(&mut second, &mut now, 4 * BEAT, &[("router-3", word(&[LOG], false))]));
+    second.missed(now);
+    now += DOUBT;
+    assert_eq!(second.doubted(now), Vec::<String>::new(), "its broker may not know of others yet");
+    assert!(!second.unknown("router-3", now));
+    assert!(second.knows("router-3"));
 }
 
 #[test]

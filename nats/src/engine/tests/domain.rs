@@ -181,6 +181,10 @@ impl Domain for Chats {
         }
     }
 
+    fn is_asked_again(&self, command: &Ask) -> bool {
+        matches!(command, Ask::Look(_))
+    }
+
     fn overloaded(&self) -> Told {
         Told::Answer(Answer::refused(Refusal::Overloaded))
     }

@@ -366,6 +366,35 @@ fn time_goes_on_from_the_last_outcome_even_when_all_is_archived() {
 }
 
 #[test]
+fn what_was_decided_before_a_checkpoint_at_the_end_of_the_log_is_not_taken_again() {
+    let mut world = world(3);
+    own(&mut world, 0);
+    world.send(0, vec![0, 1]);
+    decide(&mut world, 0);
+    flush(&mut world, 0);
+    archive_all(&mut world);
+    own(&mut world, 1);
+    assert!(!world.take_in(1), "nothing of IN is left to be decided");
+    finish(&mut world, 1);
+}
+
+#[test]
+fn a_question_that_is_asked_again_takes_no_place_of_a_command_that_waits_for_a_load() {
+    let mut world = world(6);
+    world.limits = Limits { loading_commands: 4, ..world.limits };
+    own(&mut world, 0);
+    for _ in 0..8 {
+        world.ask(0, Ask::Look(conversation(0)));
+    }
+    world.send(0, vec![0, 1]);
+    while world.take_in(0) {}
+    decide(&mut world, 0);
+    flush(&mut world, 0);
+    assert_eq!(acked(&world)[..2], [Some(1), Some(2)]);
+    finish(&mut world, 0);
+}
+
+#[test]
 fn commands_beyond_what_may_wait_for_a_load_are_refused_and_can_be_sent_again() {
     let mut world = world(6);
     world.limits = Limits { loading_commands: 2, ..world.limits };

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::clients::conversation;
 use super::domain::{Ask, ChatState, Chats, IdentityName, IdentityRow};
 use super::shelf::tenant;
-use crate::broker::{Broker, BrokerSettings, LogKind, LogName};
+use crate::broker::{Broker, BrokerSettings, LogKind, LogName, is_in_use};
 use crate::embedded::{Embedded, EmbeddedConfig};
 use crate::engine::worker::{WorkerSettings, run_worker};
 use crate::engine::{Counted, Host, Limits, LoadError, Loader, Owner, OwnerMetrics, Route, Row, Start, Want};
@@ -161,6 +161,17 @@ async fn one_whose_store_is_away_is_passed_over_and_logs_are_claimed_once() {
     a.trouble.away.store(false, Ordering::Relaxed);
     until_owned(&board, |name| name == "a").await;
     end(a).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_are_in_use_while_somebody_works_on_them() {
+    let dir = TempDir::new();
+    let (broker, board) = (broker(&dir).await, Board::default());
+    assert!(!is_in_use(&**broker.transport()).await.unwrap());
+    let process = join(&broker, "a", &board, true);
+    assert!(is_in_use(&**broker.transport()).await.unwrap());
+    end(process).await;
+    assert!(!is_in_use(&**broker.transport()).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use super::clients::Client;
 use super::domain::{Ask, Chats, IdentityName, Told};
 use super::shelf::Shelf;
 use crate::codec;
-use crate::engine::{Counted, Domain as _, Effect, Limits, Lost, Owner, Route, Row, Want};
+use crate::engine::{Before, Counted, Domain as _, Effect, Limits, Lost, Owner, Route, Row, Want};
 use crate::payload::{self, RecordWire};
 
 /// What becomes of an append.
@@ -130,9 +130,9 @@ impl World {
     pub(super) fn claim(&mut self, number: usize) {
         self.drop_owner(number);
         self.claims += 1;
-        let last_at = self.last_time();
+        let before = self.before();
         let domain = Arc::new(Chats { deduplicates: self.mutation != Mutation::NoDeduplication });
-        let owner = Owner::claim(domain, self.limits, &format!("w{number}"), self.claims, self.checkpoint, last_at);
+        let owner = Owner::claim(domain, self.limits, &format!("w{number}"), self.claims, self.checkpoint, before);
         let node = &mut self.nodes[number];
         node.read = self.checkpoint.position;
         node.owner = Some(owner);
@@ -141,16 +141,17 @@ impl World {
         self.perform(number);
     }
 
-    /// The time of the last batch at or below the checkpoint, as a partition finds it.
-    fn last_time(&self) -> At {
+    /// What the last batch at or below the checkpoint says, as a partition finds it.
+    fn before(&self) -> Before {
         let until = usize::try_from(self.checkpoint.position).unwrap();
-        let times = self.log[..until].iter().rev().filter_map(|bytes| match payload::decode(bytes) {
-            Ok(RecordWire::Batch(.., outcomes)) => {
-                outcomes.iter().map(|bytes| codec::decode_outcome(bytes).unwrap().at).max()
+        let mut batches = self.log[..until].iter().rev().filter_map(|bytes| match payload::decode(bytes) {
+            Ok(RecordWire::Batch(_, _, received, outcomes)) => {
+                let at = codec::decode_outcome(outcomes.last()?).unwrap().at;
+                Some(Before { at, received: Some(received) })
             }
             _ => None,
         });
-        times.max().unwrap_or_default()
+        batches.next().unwrap_or_default()
     }
 
     /// A process ends: nothing of it goes on but what it sent.

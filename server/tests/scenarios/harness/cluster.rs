@@ -61,6 +61,14 @@ pub fn nats_url() -> String {
     urls.split(',').next().expect("a server").to_owned()
 }
 
+/// A node of its store, as host and port, and the settings that lead to it.
+pub fn store() -> (String, Vec<(&'static str, &'static str)>) {
+    let of_store = CLUSTER.variables.iter().filter(|(name, _)| name.starts_with("KEFU_CQL__"));
+    let settings: Vec<_> = of_store.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let (_, nodes) = settings.iter().find(|(name, _)| *name == "KEFU_CQL__NODES").expect("it has a store");
+    (nodes.split(',').next().expect("a node").to_owned(), settings)
+}
+
 /// What its processes printed.
 pub fn output() -> String {
     let entries = std::fs::read_dir(&CLUSTER.logs).expect("the folder of logs");

@@ -39,18 +39,32 @@ impl Kefu {
 
     /// The same, by another command that ends in running what follows it, and with a data folder elsewhere.
     pub async fn start_by(wrapper: &[&str], data: Option<PathBuf>, flags: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut kefu = Self {
-            wrapper: wrapper.iter().map(ToString::to_string).collect(),
-            data,
+        let mut kefu = Self::new(flags, variables);
+        (kefu.wrapper, kefu.data) = (wrapper.iter().map(ToString::to_string).collect(), data);
+        kefu.start_again().await;
+        kefu
+    }
+
+    /// A process of one role that is started without waiting for it. Whichever role it has, its health is at its address.
+    pub fn begin(role: &str, variables: &[(&str, &str)]) -> Self {
+        let mut kefu = Self::new(&[], variables);
+        let health = kefu.address();
+        kefu.variables.extend([("KEFU_SERVER__ROLES".into(), role.into()), ("KEFU_OPS__LISTEN".into(), health)]);
+        kefu.spawn();
+        kefu
+    }
+
+    fn new(flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self {
+            wrapper: Vec::new(),
+            data: None,
             child: None,
             port: free_port(),
             folder: tempfile::tempdir().expect("a temporary folder"),
             flags: flags.iter().map(ToString::to_string).collect(),
             variables: variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
             starts: 0,
-        };
-        kefu.start_again().await;
-        kefu
+        }
     }
 
     /// Starts it again at the same address, with the same data.
@@ -109,7 +123,8 @@ impl Kefu {
         self.child.as_mut().is_some_and(|child| child.try_wait().expect("its state").is_none())
     }
 
-    async fn wait_until_ready(&mut self) {
+    /// Waits until it is ready and has said so.
+    pub async fn wait_until_ready(&mut self) {
         let api = Api::new(&self.url());
         eventually_within(READY_WITHIN, "kefu is ready", async || {
             if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().expect("its state")) {

@@ -172,6 +172,11 @@ impl Scene {
         Self::of(Place::Own(Box::new(Kefu::start_by(wrapper, data, &[], &variables).await))).await
     }
 
+    /// A deployment of which this process is an edge, the first one.
+    pub async fn of_process(kefu: Kefu) -> Self {
+        Self::of(Place::Own(Box::new(kefu))).await
+    }
+
     async fn of(kefu: Place) -> Self {
         let password = match &kefu {
             Place::Own(kefu) => kefu.admin_password(),
