@@ -66,25 +66,29 @@ async fn tell(services: &Services, tenant: TenantId) -> bool {
         Ok(view) => view,
         Err(refusal) => return refusal != Refusal::NoAnswer,
     };
+    let mut all = true;
     for held in view.held {
         let agent = User::agent(held.agent.clone());
-        if services.hub.is_unaware(&tenant, &agent, held.conversation) && is_in(services, &tenant, &agent, &held).await
-        {
-            tracing::debug!("an agent is told again of a session");
-            services.hub.remind(&tenant, &agent, held.conversation);
+        if !services.hub.is_unaware(&tenant, &agent, held.conversation) {
+            continue;
+        }
+        match is_in(services, &tenant, &agent, &held).await {
+            Some(true) => services.hub.remind(&tenant, &agent, held.conversation),
+            Some(false) => {}
+            None => all = false,
         }
     }
-    true
+    all
 }
 
-/// Whether the agent is in the conversation. While allocation waits for it to confirm, its owner knows; if it did not yet,
-/// the notice is still to come.
-async fn is_in(services: &Services, tenant: &TenantId, agent: &User, held: &HeldView) -> bool {
-    let snapshot = match held.active {
-        true => return true,
-        false => services.upstream.snapshot(tenant, held.conversation).await,
-    };
-    snapshot.is_ok_and(|snapshot| snapshot.conversation.has_active(agent))
+/// Whether the agent is in the conversation; none when nobody answers. While allocation waits for it to confirm, its owner
+/// knows; if it did not yet, the notice is still to come.
+async fn is_in(services: &Services, tenant: &TenantId, agent: &User, held: &HeldView) -> Option<bool> {
+    if held.active {
+        return Some(true);
+    }
+    let snapshot = services.upstream.snapshot(tenant, held.conversation).await.ok()?;
+    Some(snapshot.conversation.has_active(agent))
 }
 
 #[cfg(test)]
