@@ -51,9 +51,13 @@ impl CassandraServer {
         &self.server
     }
 
-    /// `kill -9`, and a start with the same files.
-    pub async fn restart(&mut self) -> Result<()> {
-        self.server.kill().await?;
+    /// `kill -9`.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.server.kill().await
+    }
+
+    /// Starts it with the same files and waits until it answers.
+    pub async fn start_again(&mut self) -> Result<()> {
         self.server.start_again()?;
         self.until_ready().await
     }

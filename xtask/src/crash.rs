@@ -9,7 +9,10 @@ mod client;
 mod collect;
 mod continuity;
 mod cursor;
+mod deal;
 mod event;
+mod harm;
+mod inflict;
 mod journal;
 pub mod kefu;
 mod observed;
@@ -37,7 +40,6 @@ pub use socket::Socket;
 use crate::cluster::{Cluster, Plan, RAISED};
 use crate::nats_server::NatsServer;
 use crate::provision;
-use people::Person;
 use rolling::Load;
 use round::{Course, Round};
 use target::Target;
@@ -114,7 +116,11 @@ impl Options {
     fn introduce(&self, course: Course, seed: u64) {
         let backend = self.backend();
         match course {
-            Course::Harm { times, visitors } => println!("{times} kills {backend}, {visitors} visitors, --seed {seed}"),
+            Course::Harm { times, visitors } => println!(
+                "{times} kills {backend}, {visitors} visitors and {} agents with room for {} each, --seed {seed}",
+                course.agents(),
+                course.capacity()
+            ),
             Course::Rolling { rounds, load: Load { visitors, agents, rate } } => println!(
                 "{rounds} rolling restarts {backend}, {rate} messages/s of {visitors} visitors and {agents} agents, --seed {seed}"
             ),
@@ -122,26 +128,21 @@ impl Options {
     }
 }
 
-/// The target, and agents who can log in there.
-async fn target(options: &Options, course: Course, nats: Option<&NatsServer>) -> Result<(Target, Vec<Person>)> {
-    if !options.cluster {
-        let target = Target::One(Box::new(Kefu::start(nats, &[]).await?));
-        let agents = people::agents(target.rest()).await?;
-        return Ok((target, agents));
-    }
+/// The target, and the password of its first admin.
+async fn target(options: &Options, course: Course, nats: Option<&NatsServer>) -> Result<(Target, String)> {
     // Who reads all histories at the end comes from one address, and reads faster than people.
-    let settings = RAISED.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-    let plan = Plan { demo: !options.rolling, ..Plan::load(PROCESSES, settings) };
-    let cluster = Cluster::start(&plan).await?;
+    let mut settings = RAISED.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    settings.push(("KEFU_ALLOCATION__GRACE_S".to_owned(), course.grace().as_secs().to_string()));
+    if !options.cluster {
+        let settings: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let kefu = Kefu::start_new(nats, &settings).await?;
+        let password = kefu.admin_password().await?;
+        return Ok((Target::One(Box::new(kefu)), password));
+    }
+    let cluster = Cluster::start(&Plan::load(PROCESSES, settings)).await?;
     let rest = Rest::new(&cluster.balancer.address())?;
-    let agents = match course {
-        Course::Harm { .. } => people::agents(&rest).await?,
-        // Each has room for all, since those whose agent is away for long are given to another one.
-        Course::Rolling { load, .. } => {
-            people::hired(&rest, &cluster.admin_password()?, load.agents, load.visitors).await?
-        }
-    };
-    Ok((Target::Cluster(Box::new(cluster), rest), agents))
+    let password = cluster.admin_password()?;
+    Ok((Target::Cluster(Box::new(cluster), rest), password))
 }
 
 /// Kills, checks and says what was found.
@@ -153,7 +154,8 @@ pub async fn run(options: Options) -> Result<()> {
         true => Some(NatsServer::start(&provision::nats_server().await?).await?),
         false => None,
     };
-    let (target, agents) = target(&options, course, nats.as_ref()).await?;
+    let (target, password) = target(&options, course, nats.as_ref()).await?;
+    let agents = people::hired(target.rest(), &password, course.agents(), course.capacity()).await?;
     let mut round = Round::start(course, seed, target, agents).await?;
     let result = match round.run(course).await {
         Ok(result) => result,
@@ -162,7 +164,9 @@ pub async fn run(options: Options) -> Result<()> {
     let faults = checker::check(&result.observations);
     summary::print(&result);
     if faults.is_empty() {
-        println!("The checker found nothing lost, doubled, reordered or contradictory.");
+        println!(
+            "The checker found nothing lost, doubled, reordered or contradictory, and every session with its agent."
+        );
         return result.summary.is_load_enough();
     }
     for fault in faults.iter().take(FAULTS_SHOWN) {

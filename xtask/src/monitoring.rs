@@ -61,7 +61,7 @@ pub async fn run() -> Result<()> {
 async fn not_there(asked: &[Asked], rules: &Rules) -> Result<Vec<String>> {
     // With an address of Redis it tells of Redis; nobody has to listen there.
     let redis = format!("redis://127.0.0.1:{}", free_port()?);
-    let kefu = Kefu::start(None, &[("KEFU_REDIS__URL", &redis)]).await?;
+    let kefu = Kefu::start(&[("KEFU_REDIS__URL", &redis)]).await?;
     let traffic = traffic::make(&kefu).await;
     let traffic = traffic.with_context(|| format!("the end of kefu's log:\n{}\n", kefu.log_tail()))?;
     let began = Instant::now();

@@ -53,7 +53,7 @@ pub async fn run() -> Result<()> {
 /// Calls everything as one of them, and answers who it was if something was wrong. Each finds a deployment of its own: what
 /// one changed is not another's surprise.
 async fn call_as(who: &'static str, mut command: Command) -> Result<Option<&'static str>> {
-    let kefu = Kefu::start_new(&ROOM).await?;
+    let kefu = Kefu::start_new(None, &ROOM).await?;
     let token = credential(&kefu, who).await?;
     // What it notes for its next run is not kept.
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
@@ -85,6 +85,12 @@ impl Service {
     /// Whether it runs.
     pub fn is_running(&mut self) -> bool {
         self.process.as_mut().is_some_and(|process| process.ended().is_none())
+    }
+
+    /// A process that ended by itself is a fault of its own.
+    pub fn check_alive(&mut self) -> Result<()> {
+        ensure!(self.is_running(), "{} ended by itself", self.name);
+        Ok(())
     }
 
     /// `kill -9`.

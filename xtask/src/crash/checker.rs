@@ -10,16 +10,18 @@ mod density;
 mod fault;
 mod presence;
 mod reference;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod unread;
 
 pub use fault::Fault;
+pub use sessions::most_at_once;
 
 use super::observed::Observations;
 use reference::Reference;
 
-/// Everything that contradicts the promises G1 to G5.
+/// Everything that contradicts the promises G1 to G6.
 pub fn check(observed: &Observations) -> Vec<Fault> {
     let reference = Reference::of(observed);
     let mut faults: Vec<_> = observed.complaints.iter().cloned().map(Fault::Complaint).collect();
@@ -28,6 +30,7 @@ pub fn check(observed: &Observations) -> Vec<Fault> {
     agreement::check(observed, &reference, &mut faults);
     presence::check(observed, &reference, &mut faults);
     unread::check(observed, &reference, &mut faults);
+    sessions::check(observed, &reference, &mut faults);
     if let Some(planned) = &observed.planned {
         continuity::check(planned, &mut faults);
     }

@@ -162,6 +162,7 @@ impl Client {
     }
 
     fn disconnected(&mut self) {
+        self.journal.lock().note_disconnected();
         for outbox in self.outboxes.values_mut() {
             outbox.disconnected();
         }
@@ -186,7 +187,7 @@ impl Client {
             }
         }
         self.timers.connected(&mut self.rng);
-        self.journal.lock().continuity.connections += 1;
+        self.journal.lock().note_connected();
         Ok(self.stay(socket).await.unwrap_or_else(|error| Ended::Broken(format!("{error:#}"))))
     }
 

@@ -1,5 +1,6 @@
 //! What the API tells at the end.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use anyhow::{Context, Result};
 use tokio::time::sleep;
 
 use super::journal::SharedJournal;
-use super::observed::{History, Observations, Unread};
+use super::observed::{Disputed, History, Observations, Unread};
 use super::people::Person;
 use super::rest::{Paging, Rest};
 
@@ -61,6 +62,38 @@ pub async fn after_restart(
         observations.unread.push(unread(&rest, visitor, head, head).await?);
     }
     Ok(())
+}
+
+/// Sessions whose agent allocation and the conversation do not agree on, once they have had time to.
+pub async fn disputed(api: &Rest, visitors: &[Person], agents: &[Person]) -> Result<Vec<Disputed>> {
+    let started = Instant::now();
+    loop {
+        let disputed = disputed_now(api, visitors, agents).await?;
+        if disputed.is_empty() || started.elapsed() > LIMIT {
+            return Ok(disputed);
+        }
+        sleep(AGAIN).await;
+    }
+}
+
+async fn disputed_now(api: &Rest, visitors: &[Person], agents: &[Person]) -> Result<Vec<Disputed>> {
+    let mut held: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for agent in agents {
+        let rest = api.with_token(&agent.token);
+        for conversation in until_ok(|| rest.sessions_of(&agent.id)).await? {
+            held.entry(conversation).or_default().push(agent.user());
+        }
+    }
+    let mut disputed = Vec::new();
+    for visitor in visitors {
+        let (rest, conversation) = (api.with_token(&visitor.token), conversation_of(visitor).to_owned());
+        let allocation = held.remove(&conversation).unwrap_or_default();
+        let told = until_ok(|| rest.last_page(&conversation)).await?.agent;
+        if !allocation.iter().eq(&told) {
+            disputed.push(Disputed { conversation, allocation, told });
+        }
+    }
+    Ok(disputed)
 }
 
 fn conversation_of(visitor: &Person) -> &str {

@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     fn event(rev: u64) -> Entry {
-        Entry { rev, seq: None, kind: "session_opened".to_owned(), text: None, print: rev.to_string() }
+        Entry { rev, seq: None, kind: "session_opened".to_owned(), text: None, turn: None, print: rev.to_string() }
     }
 
     fn following() -> Place {

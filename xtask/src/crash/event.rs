@@ -1,8 +1,9 @@
 //! Events of the wire and items of the history as the checker compares them.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::observed::Entry;
+use super::observed::{Change, Entry, Turn};
 
 /// Fields that every observer must see alike. Names, reasons and the sender's own numbers are not for everybody.
 const COMPARED: [&str; 9] = ["type", "rev", "at", "message_id", "seq", "by", "content", "session", "agent"];
@@ -16,9 +17,23 @@ pub fn entry(value: &Value) -> Option<Entry> {
         rev: value["rev"].as_u64()?,
         seq: value["seq"].as_u64(),
         text: value["content"]["text"].as_str().map(str::to_owned),
+        turn: turn(&kind, value),
         kind,
         print,
     })
+}
+
+/// What an event says of a session's agent; none if nothing, or if it does not say when.
+fn turn(kind: &str, value: &Value) -> Option<Turn> {
+    let change = match kind {
+        "session_assigned" => Change::Assigned { agent: user(&value["agent"])? },
+        "session_transferred" => Change::Transferred { from: user(&value["from"])?, agent: user(&value["agent"])? },
+        "session_requeued" => Change::Requeued { gone: value["reason"] == "agent_gone" },
+        "session_ended" => Change::Ended,
+        _ => return None,
+    };
+    let at: Timestamp = value["at"].as_str()?.parse().ok()?;
+    Some(Turn { at_ms: u64::try_from(at.as_millisecond()).ok()?, change })
 }
 
 /// A user of the wire as `kefu:id` or `kehu:id`.
@@ -43,5 +58,18 @@ mod tests {
             "content": text("hello"), "conversation_id": "s", "by_name": "A"});
         assert_eq!(entry(&live), entry(&told));
         assert_eq!(entry(&live).and_then(|entry| entry.text).as_deref(), Some("hello"));
+    }
+
+    #[test]
+    fn a_sessions_agent_is_told_live_and_in_the_history() {
+        let live = json!({"type": "session_assigned", "rev": 3, "at": "1970-01-01T00:00:01.250Z", "session": 1,
+            "agent": {"type": "kefu", "id": "a"}, "reason": "least loaded"});
+        let turn = |value: &Value| entry(value).and_then(|entry| entry.turn);
+        let assigned = Change::Assigned { agent: "kefu:a".to_owned() };
+        assert_eq!(turn(&live), Some(Turn { at_ms: 1_250, change: assigned }));
+        let gone = json!({"type": "session_requeued", "rev": 4, "at": "1970-01-01T00:00:02.000Z", "session": 1,
+            "reason": "agent_gone"});
+        assert_eq!(turn(&gone), Some(Turn { at_ms: 2_000, change: Change::Requeued { gone: true } }));
+        assert_eq!(turn(&json!({"type": "session_opened", "rev": 1, "at": "1970-01-01T00:00:01.000Z"})), None);
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::continuity::Continuity;
-use super::observed::{Answer, Command, History, Transcript};
+use super::observed::{Answer, Command, History, Span, Transcript};
 
 /// Shared by the client, which writes, and the round, which looks whether all is quiet.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,8 @@ pub struct Journal {
     /// Messages as they came.
     pub deliveries: Vec<Delivery>,
     pub continuity: Continuity,
+    /// When it was connected.
+    pub connected: Vec<Span>,
     /// Commands without an answer.
     pub unanswered: usize,
     /// Where the client stands in the conversations that it follows; none while it is not up to date.
@@ -96,6 +98,19 @@ impl Journal {
         }
     }
 
+    /// Notes that a connection is ready.
+    pub fn note_connected(&mut self) {
+        self.continuity.connections += 1;
+        self.connected.push(Span { from_ms: now_ms(), until_ms: None });
+    }
+
+    /// Notes that there is no connection.
+    pub fn note_disconnected(&mut self) {
+        if let Some(last) = self.connected.last_mut() {
+            last.until_ms.get_or_insert_with(now_ms);
+        }
+    }
+
     /// Notes messages that came just now.
     pub fn note_deliveries(&mut self, texts: impl IntoIterator<Item = String>) {
         let at = Instant::now();
@@ -107,6 +122,12 @@ impl Journal {
         let mark = self.marks.entry((conversation.to_owned(), user)).or_default();
         *mark = read.max(*mark);
     }
+}
+
+/// By the clock that the owners of logs stamp with.
+fn now_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Counts {

@@ -33,15 +33,15 @@ pub struct Kefu {
 
 impl Kefu {
     /// Starts it with the demo's accounts, and waits until it is ready. The settings are environment variables.
-    pub async fn start(nats: Option<&NatsServer>, settings: &[(&str, &str)]) -> Result<Self> {
-        let mut variables = owned(settings);
-        variables.extend(nats.map(|nats| ("KEFU_NATS__URL".to_owned(), nats.url())));
-        Self::start_with(true, variables).await
+    pub async fn start(settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_with(true, owned(settings)).await
     }
 
     /// Starts it as a new deployment, whose admin has a one-time password, with some settings changed.
-    pub async fn start_new(settings: &[(&str, &str)]) -> Result<Self> {
-        Self::start_with(false, owned(settings)).await
+    pub async fn start_new(nats: Option<&NatsServer>, settings: &[(&str, &str)]) -> Result<Self> {
+        let mut variables = owned(settings);
+        variables.extend(nats.map(|nats| ("KEFU_NATS__URL".to_owned(), nats.url())));
+        Self::start_with(false, variables).await
     }
 
     async fn start_with(demo: bool, variables: Vec<(String, String)>) -> Result<Self> {

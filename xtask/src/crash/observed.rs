@@ -17,6 +17,41 @@ pub struct Observations {
     pub complaints: Vec<String>,
     /// If nothing but planned restarts was done: what they meant to the clients.
     pub planned: Option<Planned>,
+    /// The agents, and what they were promised.
+    pub agents: Vec<Agent>,
+    /// How long an agent may be gone before sessions are given back, in milliseconds.
+    pub grace_ms: u64,
+    /// Whom allocation and a conversation named as a session's agent, where they never came to name the same one.
+    pub disputed: Vec<Disputed>,
+}
+
+/// An agent.
+#[derive(Debug, Clone, Default)]
+pub struct Agent {
+    /// `kefu:…`.
+    pub user: String,
+    /// Most sessions at a time.
+    pub capacity: usize,
+    /// When they were connected, by their own client, one after the other.
+    pub connected: Vec<Span>,
+}
+
+/// A stretch of time, in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    pub from_ms: u64,
+    /// None while it lasts.
+    pub until_ms: Option<u64>,
+}
+
+/// A session whose agent allocation and its conversation do not agree on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disputed {
+    pub conversation: String,
+    /// The agents of whom allocation says that they have it.
+    pub allocation: Vec<String>,
+    /// The agent of whom the conversation says so.
+    pub told: Option<String>,
 }
 
 /// Planned restarts, and the connections of everybody meanwhile.
@@ -88,8 +123,36 @@ pub struct Entry {
     /// `message`, `session_opened`, …; `hidden` is a placeholder.
     pub kind: String,
     pub text: Option<String>,
+    /// What it says of the session's agent.
+    pub turn: Option<Turn>,
     /// All that every observer must see alike.
     pub print: String,
+}
+
+/// A session gets an agent, or loses them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// When, as its owner stamped it, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    pub change: Change,
+}
+
+/// How.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    Assigned {
+        agent: String,
+    },
+    Transferred {
+        from: String,
+        agent: String,
+    },
+    /// It waits again.
+    Requeued {
+        /// Because the agent was gone for too long.
+        gone: bool,
+    },
+    Ended,
 }
 
 impl Entry {

@@ -38,6 +38,8 @@ pub struct Page {
     pub rev: u64,
     pub seq: u64,
     pub entries: Vec<Entry>,
+    /// Who has the session.
+    pub agent: Option<String>,
     previous: Option<String>,
 }
 
@@ -97,6 +99,9 @@ impl Rest {
             rev: answer["rev"].as_u64().context("a history without rev")?,
             seq: answer["seq"].as_u64().context("a history without seq")?,
             entries: items.iter().filter_map(event::entry).collect(),
+            agent: Some(&answer["session"])
+                .filter(|it| it["status"] == "active")
+                .and_then(|it| event::user(&it["agent"])),
             previous: answer["prev"].as_str().map(str::to_owned),
         })
     }

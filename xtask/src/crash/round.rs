@@ -13,17 +13,26 @@ use tokio::time::{sleep, timeout};
 
 use super::client::{Client, Habit, Phase, Setup};
 use super::collect;
+use super::deal::Deal;
+use super::harm::Harm;
 use super::journal::SharedJournal;
-use super::observed::{Answer, Observations, Planned};
+use super::observed::{Agent, Answer, Observations, Planned};
 use super::pace::Pace;
 use super::people::{self, Person};
 use super::rate::Reached;
 use super::rest_sender::RestSender;
 use super::rolling::{self, Load};
 use super::summary;
-use super::target::{Harm, Target};
+use super::target::Target;
 use crate::cluster::Role;
 
+/// Agents have room for fewer sessions than there are visitors, so that some wait until others are done.
+const AGENTS: u32 = 3;
+const CAPACITY: u32 = 2;
+/// Whoever was taken for gone by mistake loses their sessions before the mistake is put right.
+const GRACE: Duration = Duration::from_secs(1);
+/// What is usual: whoever has to connect again keeps theirs.
+const GRACE_WHEN_PLANNED: Duration = Duration::from_secs(30);
 /// Visitors who send by REST besides.
 const REST_SENDERS: u32 = 3;
 /// Visitors with further devices, where there are many visitors.
@@ -56,6 +65,33 @@ pub enum Course {
     Harm { times: u32, visitors: u32 },
     /// Planned restarts of every process, so many times, under that load.
     Rolling { rounds: u32, load: Load },
+}
+
+impl Course {
+    /// How many agents there are.
+    pub fn agents(self) -> u32 {
+        match self {
+            Self::Harm { .. } => AGENTS,
+            Self::Rolling { load, .. } => load.agents,
+        }
+    }
+
+    /// How many sessions each of them may have at a time.
+    pub fn capacity(self) -> u32 {
+        match self {
+            Self::Harm { .. } => CAPACITY,
+            // Each has room for all, since those whose agent is away for long are given to another one.
+            Self::Rolling { load, .. } => load.visitors,
+        }
+    }
+
+    /// How long an agent may be gone before sessions are given back.
+    pub fn grace(self) -> Duration {
+        match self {
+            Self::Harm { .. } => GRACE,
+            Self::Rolling { .. } => GRACE_WHEN_PLANNED,
+        }
+    }
 }
 
 /// Something that was done to the target.
@@ -100,7 +136,7 @@ impl Round {
             }
         };
         for (number, agent) in self.agents.clone().into_iter().enumerate() {
-            self.spawn(format!("agent-{}", number + 1), agent, Habit::Agent, of_agent);
+            self.spawn(agent_name(number), agent, Habit::Agent, of_agent);
         }
         for number in 1..=visitors {
             let visitor = people::visitor(self.target.rest(), number).await?;
@@ -163,6 +199,9 @@ impl Round {
         collect::before_restart(self.target.rest(), &self.visitors, &self.agents, &journals, &mut observations).await?;
         self.restart_with_newcomers().await?;
         collect::after_restart(self.target.rest(), &self.visitors, &self.journals(), &mut observations).await?;
+        observations.disputed = collect::disputed(self.target.rest(), &self.visitors, &self.agents).await?;
+        observations.agents = self.attendance(course);
+        observations.grace_ms = u64::try_from(course.grace().as_millis())?;
         self.phase.send_replace(Phase::Stop);
         self.finish(&mut observations).await?;
         Ok(Outcome { observations, summary })
@@ -189,10 +228,12 @@ impl Round {
     }
 
     async fn harm(&mut self, times: u32) -> Result<()> {
+        let mut deal = Deal::default();
         for time in 1..=times {
             sleep(self.until_next_harm()).await;
+            let harm = self.target.next_harm(&mut deal, &mut self.rng);
             let at = Instant::now();
-            let (harm, ready_after) = self.target.harm(&mut self.rng).await?;
+            let ready_after = self.target.harm(harm, &mut self.rng).await?;
             self.incidents.push(Incident { harm, at, ready_after });
             let (ready_ms, messages) = (ready_after.as_millis(), self.accepted());
             println!("{time}/{times} {harm}: ready again after {ready_ms} ms; {messages} messages so far");
@@ -214,6 +255,18 @@ impl Round {
         }
         sleep(rolling::SETTLE).await;
         Ok(())
+    }
+
+    /// What each agent has room for, and when they were there.
+    fn attendance(&self, course: Course) -> Vec<Agent> {
+        let agents = self.agents.iter().enumerate();
+        let connected = |number| Some(self.clients.get(&agent_name(number))?.lock().connected.clone());
+        let agent = |(number, agent): (usize, &Person)| Agent {
+            user: agent.user(),
+            capacity: course.capacity() as usize,
+            connected: connected(number).unwrap_or_default(),
+        };
+        agents.map(agent).collect()
     }
 
     /// What the restarts meant to the clients' connections.
@@ -335,4 +388,8 @@ impl Round {
         println!("The end of kefu's log:\n{}\n", self.target.log_tail());
         error
     }
+}
+
+fn agent_name(number: usize) -> String {
+    format!("agent-{}", number + 1)
 }

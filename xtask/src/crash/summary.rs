@@ -5,13 +5,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, ensure};
 
+use super::checker;
 use super::continuity::Continuity;
+use super::harm::Harm;
 use super::journal::{Counts, SharedJournal};
-use super::observed::Planned;
+use super::observed::{Change, Observations, Planned};
 use super::pause::{self, Wait};
 use super::rate::Reached;
 use super::round::{Incident, Outcome};
-use super::target::Harm;
 
 /// The numbers of a round.
 pub struct Summary {
@@ -91,6 +92,7 @@ pub fn print(outcome: &Outcome) {
     );
     println!("resumed:   {connections} connections, {} gaps, {} last pages", counts.gaps, counts.pages_loaded);
     println!("read:      {rows} items in {} histories", observations.histories.len());
+    print_sessions(observations);
     if counts.stalls > 0 {
         println!("stalls:    {} connections given up because a command had no answer", counts.stalls);
     }
@@ -101,6 +103,31 @@ pub fn print(outcome: &Outcome) {
         print_planned(planned);
     }
     print_pauses(&summary.pauses);
+}
+
+/// Whether capacity was at stake.
+fn print_sessions(observed: &Observations) {
+    let entries = observed
+        .histories
+        .iter()
+        .filter(|history| history.complete)
+        .map(|history| history.entries.iter().map(move |entry| (&history.conversation, entry)));
+    let turns: BTreeMap<_, _> = entries
+        .flatten()
+        .filter_map(|(conversation, entry)| Some(((conversation, entry.rev), &entry.turn.as_ref()?.change)))
+        .collect();
+    let count = |is_it: fn(&Change) -> bool| turns.values().filter(|change| is_it(change)).count();
+    println!(
+        "sessions:  {} given to an agent, {} back because the agent was gone; at a time an agent had at most {}",
+        count(|change| matches!(change, Change::Assigned { .. })),
+        count(|change| matches!(change, Change::Requeued { gone: true })),
+        most_at_once(observed),
+    );
+}
+
+fn most_at_once(observed: &Observations) -> String {
+    let of_one = |(most, capacity): &(usize, usize)| format!("{most} of {capacity}");
+    checker::most_at_once(observed).iter().map(of_one).collect::<Vec<_>>().join(", ")
 }
 
 fn print_planned(planned: &Planned) {

@@ -1,52 +1,17 @@
 //! What is hurt: one process, or a cluster.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use rand::RngExt as _;
 use rand::rngs::StdRng;
 
+use super::deal::Deal;
+use super::harm::Harm;
+use super::inflict::inflict;
 use super::kefu::Kefu;
 use super::rest::Rest;
 use super::rolling;
-use crate::cluster::{Cluster, Role};
-
-/// A held process is held this long, in milliseconds: longer than it takes to be passed over.
-const HELD_MS: std::ops::Range<u64> = 2_500..6_000;
-/// A killed process is started again after this, in milliseconds.
-const GONE_MS: std::ops::Range<u64> = 0..4_000;
-
-/// What is done to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Harm {
-    /// `kill -9` of a process with all roles, or of one with that role.
-    Kill(Option<Role>),
-    /// SIGSTOP for seconds.
-    Hold(Role),
-    /// `kill -9` of a NATS server, and a start.
-    Nats,
-    /// The same with Valkey, which forgets everything.
-    Valkey,
-    /// The same with Cassandra.
-    Cassandra,
-    /// SIGTERM of a process with that role, its end, and a start.
-    Planned(Role),
-}
-
-impl fmt::Display for Harm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Kill(None) => write!(f, "kill"),
-            Self::Kill(Some(role)) => write!(f, "kill of a process: {}", role.name()),
-            Self::Hold(role) => write!(f, "hold of a process: {}", role.name()),
-            Self::Nats => write!(f, "restart of a NATS server"),
-            Self::Valkey => write!(f, "restart of Valkey, empty"),
-            Self::Cassandra => write!(f, "restart of Cassandra"),
-            Self::Planned(role) => write!(f, "planned restart: {}", role.name()),
-        }
-    }
-}
+use crate::cluster::Cluster;
 
 /// The deployment under test.
 pub enum Target {
@@ -73,29 +38,32 @@ impl Target {
         }
     }
 
+    /// What is done to it next.
+    pub fn next_harm(&self, deal: &mut Deal, rng: &mut StdRng) -> Harm {
+        match self {
+            Self::One(_) => Harm::KillAll,
+            Self::Cluster(..) => deal.next(rng),
+        }
+    }
+
     /// Does it harm and waits until all of it is ready again; answers what was done and how long that took.
-    pub async fn harm(&mut self, rng: &mut StdRng) -> Result<(Harm, Duration)> {
+    pub async fn harm(&mut self, harm: Harm, rng: &mut StdRng) -> Result<Duration> {
         let began = Instant::now();
-        let harm = match self {
-            Self::One(kefu) => {
-                kefu.kill().await?;
-                kefu.start_again().await?;
-                Harm::Kill(None)
-            }
+        match self {
+            Self::One(_) => self.restart().await?,
             Self::Cluster(cluster, _) => {
-                let harm = harm_cluster(cluster, rng).await?;
+                inflict(cluster, harm, rng).await?;
                 cluster.until_ready().await?;
-                harm
             }
-        };
-        Ok((harm, began.elapsed()))
+        }
+        Ok(began.elapsed())
     }
 
     /// Stops a process as planned, starts it again and waits until all is ready; answers how long each took.
     pub async fn replace(&mut self, index: usize) -> Result<(Harm, Duration, Duration)> {
         let Self::Cluster(cluster, _) = self else { anyhow::bail!("only a cluster is restarted process by process") };
         let process = cluster.processes.get_mut(index).context("no process")?;
-        alive(process.service.is_running(), process.service.name())?;
+        process.service.check_alive()?;
         let harm = Harm::Planned(process.role);
         let stopped_after = process.service.terminate().await?;
         let began = Instant::now();
@@ -147,54 +115,4 @@ impl Target {
             }
         }
     }
-}
-
-async fn harm_cluster(cluster: &mut Cluster, rng: &mut StdRng) -> Result<Harm> {
-    let gone = Duration::from_millis(rng.random_range(GONE_MS));
-    match rng.random_range(0..10) {
-        0..5 => {
-            let index = rng.random_range(0..cluster.processes.len());
-            let process = cluster.processes.get_mut(index).context("no process")?;
-            alive(process.service.is_running(), process.service.name())?;
-            process.service.kill().await?;
-            tokio::time::sleep(gone).await;
-            process.service.start_again()?;
-            Ok(Harm::Kill(Some(process.role)))
-        }
-        5..7 => {
-            let index = rng.random_range(0..cluster.processes.len());
-            let process = cluster.processes.get_mut(index).context("no process")?;
-            alive(process.service.is_running(), process.service.name())?;
-            process.service.hold(true)?;
-            tokio::time::sleep(Duration::from_millis(rng.random_range(HELD_MS))).await;
-            process.service.hold(false)?;
-            Ok(Harm::Hold(process.role))
-        }
-        7 => {
-            let index = rng.random_range(0..cluster.nats.servers.len());
-            let server = cluster.nats.servers.get_mut(index).context("no NATS server")?;
-            server.kill().await?;
-            tokio::time::sleep(gone).await;
-            server.start_again()?;
-            cluster.nats.until_ready().await?;
-            Ok(Harm::Nats)
-        }
-        8 => {
-            cluster.valkey.server.kill().await?;
-            tokio::time::sleep(gone).await;
-            cluster.valkey.server.start_again()?;
-            cluster.valkey.until_ready().await?;
-            Ok(Harm::Valkey)
-        }
-        _ => {
-            cluster.cassandra.restart().await?;
-            Ok(Harm::Cassandra)
-        }
-    }
-}
-
-/// A process that ended by itself is a fault of its own.
-fn alive(is_running: bool, name: &str) -> Result<()> {
-    anyhow::ensure!(is_running, "{name} ended by itself");
-    Ok(())
 }

@@ -22,7 +22,7 @@ const RAISED_LIMITS: [(&str, &str); 5] = [
 pub(super) async fn test() -> Result<()> {
     let k6 = provision::k6().await?;
     for (script, users) in SCRIPTS {
-        let kefu = Kefu::start(None, &RAISED_LIMITS).await?;
+        let kefu = Kefu::start(&RAISED_LIMITS).await?;
         let mut command = Command::new(&k6);
         command
             .args(["run", "--quiet", "--no-usage-report", "--env"])

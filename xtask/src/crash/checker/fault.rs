@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::crash::observed::{Answer, Command};
+use crate::crash::observed::{Answer, Command, Disputed};
 
 /// Something that contradicts a promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,14 @@ pub enum Fault {
     Leaked { observer: String, conversation: String, rev: u64 },
     /// Unread is not head minus read mark, or a mark went down (G5).
     WrongUnread { observer: String, conversation: String, seq: u64, read: u64, unread: u64, read_at_least: u64 },
+    /// A session was given to an agent while it had one, or taken from one who did not have it (G6).
+    TwoAgents { conversation: String, rev: u64, one: String, other: String },
+    /// An agent had more sessions at a time than their capacity (G6).
+    AboveCapacity { agent: String, capacity: usize, at_ms: u64, conversations: Vec<String> },
+    /// A session was given back because its agent was gone, who had been connected all the time (G6).
+    TakenForGone { conversation: String, rev: u64, agent: String },
+    /// Allocation and a conversation name other agents, though all has been quiet (G6).
+    Disputed(Disputed),
     /// A planned restart made a client load the history again.
     Reloaded { observer: String, times: u64 },
     /// A connection ended in a planned restart without a goaway before.
@@ -97,6 +105,20 @@ impl fmt::Display for Fault {
             Self::EndedUntold { observer, why } => write!(f, "not told before: {observer}: {why}"),
             Self::ReconnectedTooOften { observer, reconnects, edges_stopped } => {
                 write!(f, "{observer} had to reconnect {reconnects} times while {edges_stopped} edges were stopped")
+            }
+            Self::TwoAgents { conversation, rev, one, other } => {
+                write!(f, "two agents: the session of {conversation} is {one}'s, and rev {rev} names {other}")
+            }
+            Self::AboveCapacity { agent, capacity, at_ms, conversations } => {
+                let (count, names) = (conversations.len(), conversations.join(", "));
+                write!(f, "above capacity: {agent} had {count} sessions for {capacity} places at {at_ms} ms: {names}")
+            }
+            Self::TakenForGone { conversation, rev, agent } => {
+                write!(f, "taken for gone: {agent} was connected, and lost the session of {conversation} at rev {rev}")
+            }
+            Self::Disputed(Disputed { conversation, allocation, told }) => {
+                let told = told.as_deref().unwrap_or("nobody");
+                write!(f, "disputed: {conversation} says that {told} has its session, allocation says {allocation:?}")
             }
             Self::WrongUnread { observer, conversation, seq, read, unread, read_at_least } => write!(
                 f,

@@ -1,3 +1,5 @@
+mod sessions;
+
 use super::{Fault, check};
 use crate::crash::continuity::Continuity;
 use crate::crash::observed::{Answer, Command, Entry, History, Observations, Planned, Transcript, Unread, Wanted};
@@ -6,11 +8,11 @@ const CONVERSATION: &str = "s1";
 
 fn message(rev: u64, seq: u64, text: &str) -> Entry {
     let print = format!("message {rev} {seq} {text}");
-    Entry { rev, seq: Some(seq), kind: "message".to_owned(), text: Some(text.to_owned()), print }
+    Entry { rev, seq: Some(seq), kind: "message".to_owned(), text: Some(text.to_owned()), turn: None, print }
 }
 
 fn event(rev: u64, kind: &str) -> Entry {
-    Entry { rev, seq: None, kind: kind.to_owned(), text: None, print: format!("{kind} {rev}") }
+    Entry { rev, seq: None, kind: kind.to_owned(), text: None, turn: None, print: format!("{kind} {rev}") }
 }
 
 fn command(order: u64, text: &str, rev: u64, seq: u64) -> Command {
@@ -67,8 +69,7 @@ fn sound() -> Observations {
         transcripts: vec![transcript("live", &told()), transcript("resumed", &told())],
         histories: vec![history(&told())],
         unread: vec![unread],
-        complaints: Vec::new(),
-        planned: None,
+        ..Observations::default()
     }
 }
 
