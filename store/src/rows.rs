@@ -43,10 +43,24 @@ fn decode<T: DeserializeOwned>(what: &'static str, version: u8, blob: &[u8]) -> 
     match blob.split_first() {
         None => Err(StoreError::corrupt(what, "it is empty")),
         Some((found, rest)) if *found == version => {
-            rmp_serde::from_slice(rest).map_err(|error| StoreError::corrupt(what, error))
+            rmp_serde::from_slice(rest).map_err(|error| StoreError::corrupt(what, kind_of(&error)))
         }
         Some((0, _)) => Err(StoreError::corrupt(what, "version 0")),
         Some((found, _)) => Err(StoreError::UnknownVersion { what, found: *found, known: version }),
+    }
+}
+
+/// What is wrong with a row, without what stands in it: the texts of these errors may quote that, and go into logs.
+fn kind_of(error: &rmp_serde::decode::Error) -> &'static str {
+    use rmp_serde::decode::Error;
+    match error {
+        Error::InvalidMarkerRead(_) | Error::InvalidDataRead(_) => "it is cut off",
+        Error::TypeMismatch(_) => "a value has another type",
+        Error::OutOfRange => "a number is out of range",
+        Error::LengthMismatch(_) => "it has another number of fields",
+        Error::Utf8Error(_) => "a text is not UTF-8",
+        Error::DepthLimitExceeded => "it is nested too deeply",
+        Error::Uncategorized(_) | Error::Syntax(_) => "a value is none that is known here",
     }
 }
 

@@ -567,7 +567,8 @@ impl<D: Domain> Owner<D> {
             Step::Answer(answer) => self.answer(asked.route.clone(), answer),
             Step::Record(outcome, answer) => {
                 if let Err(why) = self.domain.apply(&mut hot.state, &outcome) {
-                    tracing::error!(%why, ?id, "a decision does not follow from its own state; it is dropped");
+                    let position = self.cursor.position;
+                    tracing::error!(%why, position, "a decision does not follow from its own state; it is dropped");
                     return;
                 }
                 hot.pending += 1;

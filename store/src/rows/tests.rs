@@ -239,3 +239,20 @@ fn checkpoints_come_back() {
         assert_eq!(CheckpointBody::from_blob(&blob).unwrap().0, checkpoint);
     }
 }
+
+/// Errors go into logs, and what is stored does not.
+#[test]
+fn what_cannot_be_read_is_not_quoted() {
+    #[derive(Debug, serde::Deserialize)]
+    enum Known {
+        #[serde(rename = "k")]
+        Kind,
+    }
+    let read = |text: &str| super::decode::<Known>("row", 1, &super::encode("row", 1, &text).unwrap());
+    assert!(matches!(read("k"), Ok(Known::Kind)));
+    let told = read("a secret").unwrap_err().to_string();
+    assert_eq!(told, "a stored row cannot be read: a value is none that is known here");
+    let blob = super::encode("row", 1, &"a secret").unwrap();
+    let told = super::decode::<Vec<u64>>("row", 1, &blob).unwrap_err().to_string();
+    assert_eq!(told, "a stored row cannot be read: a value is none that is known here");
+}
