@@ -312,6 +312,7 @@ impl Host<Allocations> for AllocationHost {
 
     async fn counted(&mut self, owner: &Owner<Allocations>, counted: Counted<Allocations>) {
         for entry in counted.entries {
+            self.metrics.outcomes.inc();
             self.announce(&entry.logged.outcome).await;
             for (route, answer) in entry.answers {
                 self.answer(route, answer).await;

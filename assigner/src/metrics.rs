@@ -5,6 +5,7 @@ use kefu_nats::LogName;
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 pub(crate) struct Metrics {
+    pub(crate) outcomes: IntCounter,
     pub(crate) matches: IntCounter,
     pub(crate) requeues: IntCounter,
     refused: IntCounterVec,
@@ -15,6 +16,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let metrics = Self {
+            outcomes: IntCounter::new("kefu_assigner_outcomes_total", "Outcomes decided that count")?,
             matches: IntCounter::new("kefu_assigner_matches_total", "Sessions reserved for an agent")?,
             requeues: IntCounter::new("kefu_assigner_requeues_total", "Sessions given back to the queue")?,
             refused: IntCounterVec::new(
@@ -33,6 +35,7 @@ impl Metrics {
                 &["log"],
             )?,
         };
+        registry.register(Box::new(metrics.outcomes.clone()))?;
         registry.register(Box::new(metrics.matches.clone()))?;
         registry.register(Box::new(metrics.requeues.clone()))?;
         registry.register(Box::new(metrics.refused.clone()))?;

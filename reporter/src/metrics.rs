@@ -1,9 +1,13 @@
 //! What the reporter counts.
 
-use kefu_nats::LogName;
-use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use kefu_model::At;
+use kefu_nats::{LogName, clock};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 pub(crate) struct Metrics {
+    pub(crate) outcomes: IntCounter,
+    /// From a decision until it is in stored rows.
+    folded_seconds: Histogram,
     position: IntGaugeVec,
     lag: IntGaugeVec,
     readings: IntCounterVec,
@@ -15,6 +19,14 @@ impl Metrics {
         let gauge =
             |name: &str, help: &str| IntGaugeVec::new(Opts::new(format!("kefu_reporter_{name}"), help), &["log"]);
         let metrics = Self {
+            outcomes: IntCounter::new("kefu_reporter_outcomes_total", "Outcomes folded into rows that are stored")?,
+            folded_seconds: Histogram::with_opts(
+                HistogramOpts::new(
+                    "kefu_reporter_folded_seconds",
+                    "From the first decision of a window until its rows are stored",
+                )
+                .buckets(vec![0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0]),
+            )?,
             position: gauge("position_records", "The last record folded of a log reported on here")?,
             lag: gauge("lag_records", "Records of a log reported on here that are not folded yet")?,
             readings: IntCounterVec::new(
@@ -23,6 +35,8 @@ impl Metrics {
             )?,
             void_records: IntCounter::new("kefu_reporter_void_records_total", "Records read that do not count")?,
         };
+        registry.register(Box::new(metrics.outcomes.clone()))?;
+        registry.register(Box::new(metrics.folded_seconds.clone()))?;
         registry.register(Box::new(metrics.position.clone()))?;
         registry.register(Box::new(metrics.lag.clone()))?;
         registry.register(Box::new(metrics.readings.clone()))?;
@@ -35,9 +49,13 @@ impl Metrics {
         self.readings.with_label_values(&["began"]).inc();
     }
 
-    /// A log is folded up to a position.
-    pub(crate) fn folded(&self, log: LogName, position: u64) {
+    /// A log is folded up to a position, and its rows are stored; the first of what was added was decided at that time.
+    pub(crate) fn folded(&self, log: LogName, position: u64, first_at: Option<At>) {
         set(&self.position, log, position);
+        if let Some(at) = first_at {
+            let age_ms = u32::try_from(clock::now().0.saturating_sub(at.0)).unwrap_or(u32::MAX);
+            self.folded_seconds.observe(f64::from(age_ms) / 1_000.0);
+        }
     }
 
     /// So many records of a log are not folded yet.

@@ -1,12 +1,15 @@
 //! Reports on one partition.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kefu_model::At;
 use kefu_model::reader::LogCursor;
 use kefu_nats::engine::{Gather, LogReader, ReadRecord, Reading};
 use kefu_nats::{Broker, LogName};
 use kefu_store::{Checkpoint, LogReader as Reader, RollupBatch, Store, StoreError};
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::ReporterError;
@@ -36,6 +39,8 @@ struct Progress {
     log_id: [u8; 16],
     /// The last record whose rows are stored; none while rows are on their way.
     written: Option<LogCursor>,
+    /// The position of the last record whose rows are stored, for who looks how far behind that is.
+    shown: watch::Sender<u64>,
     /// The last record of a checkpoint.
     saved: LogCursor,
     saved_at: Instant,
@@ -50,7 +55,14 @@ impl Task {
             None => Ok(()),
             Some(Err(error)) => Err(error),
             Some(Ok((mut reader, mut progress))) => {
-                let reported = stop.run_until_cancelled(self.report(&mut reader, &mut progress)).await;
+                let shown = progress.shown.subscribe();
+                let reporting = async {
+                    tokio::select! {
+                        result = self.report(&mut reader, &mut progress) => result,
+                        never = self.look(shown) => match never {},
+                    }
+                };
+                let reported = stop.run_until_cancelled(reporting).await;
                 match reported {
                     Some(result) => result,
                     None => self.save_last(&progress).await,
@@ -75,12 +87,11 @@ impl Task {
         let saved = checkpoint.as_ref().map(Checkpoint::cursor).unwrap_or_default();
         let reader = LogReader::open(&self.broker, self.log, log_id, saved).await?;
         let (log_id, written, saved_at) = (reader.log_id(), Some(saved), Instant::now());
-        Ok((reader, Progress { fold, epoch, log_id, written, saved, saved_at }))
+        let shown = watch::Sender::new(saved.position);
+        Ok((reader, Progress { fold, epoch, log_id, written, shown, saved, saved_at }))
     }
 
     async fn report(&self, reader: &mut LogReader, progress: &mut Progress) -> Result<(), ReporterError> {
-        let mut looks = tokio::time::interval(LOOK_EVERY);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let (due, unsaved) = (progress.saved_at + self.checkpoint_every, progress.unsaved());
             tokio::select! {
@@ -88,7 +99,6 @@ impl Task {
                     self.take(progress, &window?).await?;
                     self.metrics.void_records.inc_by(reader.take_void_records());
                 }
-                _ = looks.tick() => self.look(progress).await,
                 () = tokio::time::sleep_until(due), if unsaved.is_some() => {}
             }
             if let Some(cursor) = progress.unsaved().filter(|_| due <= Instant::now()) {
@@ -99,10 +109,15 @@ impl Task {
         }
     }
 
-    /// Counts how far it is behind the log's head.
-    async fn look(&self, progress: &Progress) {
-        if let (Some(written), Ok(info)) = (progress.written, self.broker.log_info(self.log).await) {
-            self.metrics.lags(self.log, info.last.saturating_sub(written.position));
+    /// Counts now and then how far it is behind the log's head, also while a write does not get on.
+    async fn look(&self, shown: watch::Receiver<u64>) -> Infallible {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            if let Ok(info) = self.broker.log_info(self.log).await {
+                self.metrics.lags(self.log, info.last.saturating_sub(*shown.borrow()));
+            }
         }
     }
 
@@ -110,15 +125,21 @@ impl Task {
     async fn take(&self, progress: &mut Progress, window: &[ReadRecord]) -> Result<(), ReporterError> {
         let Some(last) = window.last() else { return Ok(()) };
         progress.written = None;
+        let (mut first_at, mut count): (Option<At>, u64) = (None, 0);
         for record in window {
-            progress.fold.fold(progress.epoch, record.cursor.position, &record.chat_outcomes(self.log)?)?;
+            let outcomes = record.chat_outcomes(self.log)?;
+            first_at = first_at.or(outcomes.first().map(|outcome| outcome.at));
+            count += outcomes.len() as u64;
+            progress.fold.fold(progress.epoch, record.cursor.position, &outcomes)?;
         }
         let batch = RollupBatch { rows: progress.fold.take_rows(), checkpoint: None };
         if !batch.rows.is_empty() {
             self.retry(|| self.store.write_rollups(batch.clone())).await?;
         }
         progress.written = Some(last.cursor);
-        self.metrics.folded(self.log, last.cursor.position);
+        progress.shown.send_replace(last.cursor.position);
+        self.metrics.outcomes.inc_by(count);
+        self.metrics.folded(self.log, last.cursor.position, first_at);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use kefu_nats::engine::Limits;
 use kefu_nats::link::{LinkConfig, LinkMetrics};
 use kefu_nats::{BrokerSettings, Link, LogKind, clock};
 use kefu_router::{Router, RouterConfig};
-use kefu_store::{Metric, RollupQuery, SqliteConfig, SqliteStore};
+use kefu_store::{Fault, Faulty, Metric, RollupQuery, SqliteConfig, SqliteStore};
 use prometheus::Registry;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -47,13 +47,22 @@ impl Deployment {
     }
 
     fn report(&self, checkpoint_every: Duration) -> (CancellationToken, JoinHandle<Result<(), ReporterError>>) {
+        self.report_to(self.store.clone(), &Registry::new(), checkpoint_every)
+    }
+
+    fn report_to(
+        &self,
+        store: Arc<dyn Store>,
+        registry: &Registry,
+        checkpoint_every: Duration,
+    ) -> (CancellationToken, JoinHandle<Result<(), ReporterError>>) {
         let stop = CancellationToken::new();
         let task = Task {
             gather: Gather::every(Duration::from_millis(10), 1),
             checkpoint_every,
             broker: self.broker.clone(),
-            store: self.store.clone(),
-            metrics: Arc::new(Metrics::register(&Registry::new()).unwrap()),
+            store,
+            metrics: Arc::new(Metrics::register(registry).unwrap()),
             log: LOG,
             reading: Reading::new(stop.clone()),
         };
@@ -131,6 +140,52 @@ async fn rows_are_written_at_once_and_the_state_now_and_then_and_at_a_stop() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     task.abort();
+    stop_all.cancel();
+    deployment.link.stop().await;
+}
+
+/// The sum of a metric's values; of a histogram, how many there were.
+fn value(registry: &Registry, name: &str) -> f64 {
+    let families = registry.gather();
+    let metrics = families.iter().filter(|family| family.name() == name).flat_map(|family| family.get_metric());
+    let count = |count: u64| f64::from(u32::try_from(count).unwrap());
+    metrics
+        .map(|metric| {
+            metric.get_gauge().get_value()
+                + metric.get_counter().get_value()
+                + count(metric.get_histogram().get_sample_count())
+        })
+        .sum()
+}
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < WAIT, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The log's end moves on while nothing is written, and what is not written is not counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lag_grows_while_the_store_is_away() {
+    const LAG: &str = "kefu_reporter_lag_records";
+    const OUTCOMES: &str = "kefu_reporter_outcomes_total";
+    let (folder, stop_all, registry) = (tempfile::tempdir().unwrap(), CancellationToken::new(), Registry::new());
+    let mut deployment = Deployment::start(folder.path(), &stop_all).await;
+    let away = |method| (method == "write_rollups").then_some(Fault::Unavailable);
+    let faulty = Arc::new(Faulty::new(deployment.store.clone(), away));
+    let (stop, task) = deployment.report_to(faulty.clone(), &registry, Duration::from_secs(3_600));
+    deployment.say(30).await;
+    until("the lag", || value(&registry, LAG) > 20.0).await;
+    assert!(value(&registry, OUTCOMES) < 0.5, "nothing is stored");
+    faulty.set_plan(|_| None);
+    deployment.until_counted().await;
+    until("the outcomes", || (value(&registry, OUTCOMES) - 30.0).abs() < 0.5).await;
+    assert!(value(&registry, "kefu_reporter_folded_seconds") > 0.5);
+    until("no lag", || value(&registry, LAG) < 0.5).await;
+    stop.cancel();
+    task.await.unwrap().unwrap();
     stop_all.cancel();
     deployment.link.stop().await;
 }
