@@ -27,7 +27,7 @@ use crate::machine::{Input, Settings};
 use crate::metrics::Metrics;
 use crate::services::Services;
 use crate::upstream::Upstream;
-use crate::{accept, attendance, customers, presence, processes, registry, rest, sse, sweep, warm};
+use crate::{accept, attendance, customers, newcomers, presence, processes, registry, rest, sse, sweep, warm};
 
 /// How long sockets may take to close once they were told to.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
@@ -142,6 +142,7 @@ impl Edge {
         tasks.spawn(ends(sweep::run(Arc::clone(&services), stop_tasks.clone())));
         tasks.spawn(ends(presence::run(Arc::clone(&services), stop_tasks.clone())));
         tasks.spawn(ends(customers::run(Arc::clone(&services), stop_tasks.clone())));
+        tasks.spawn(ends(newcomers::run(Arc::clone(&services), stop_tasks.clone())));
         tasks.spawn(ends(registry::run(Arc::clone(&services), stop_tasks.clone())));
         tasks.spawn(ends(processes::run(Arc::clone(&services), reports, stop_tasks.clone())));
         let router = rest::router(&services);
@@ -206,6 +207,7 @@ pub(crate) fn assemble(
         presence: presence::PresenceKeeper::default(),
         attendance: attendance::AttendanceKeeper::default(),
         customers: customers::CustomerKeeper::default(),
+        newcomers: newcomers::Newcomers::default(),
         registry: registry::RegistryKeeper::default(),
         processes: processes::Processes::default(),
         limiter: crate::http::Limiter::default(),
@@ -264,6 +266,7 @@ async fn follow(
             LinkEvent::Notice(Notice::Presence { tenant, user, status }) if user.kind == UserKind::Agent => {
                 services.presence.learned(tenant, &user.id, *status);
             }
+            LinkEvent::NewcomersMissed => services.newcomers.missed(),
             LinkEvent::Notice(Notice::Customers { tenant, offline, .. }) => {
                 customers::contradict(&services, tenant, offline);
             }

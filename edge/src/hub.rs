@@ -12,7 +12,7 @@ mod followed;
 mod notices;
 mod people;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -148,7 +148,7 @@ impl Hub {
             LinkEvent::Reset { tenant, snapshot } => self.reset(tenant, &snapshot),
             LinkEvent::Notice(notice) => self.notice(notice),
             // Not for who follows conversations.
-            LinkEvent::Relayed { .. } => {}
+            LinkEvent::Relayed { .. } | LinkEvent::NewcomersMissed => {}
         }
     }
 
@@ -193,6 +193,11 @@ impl Hub {
         followed.sort_unstable();
         followed.dedup();
         followed
+    }
+
+    /// The tenants whose agents have connections here.
+    pub(crate) fn tenants_with_agents(&self) -> HashSet<TenantId> {
+        self.people.lock().tenants_with_agents()
     }
 
     /// All connections that joined.

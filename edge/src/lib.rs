@@ -21,6 +21,7 @@ mod http;
 mod hub;
 mod machine;
 mod metrics;
+mod newcomers;
 mod presence;
 mod processes;
 mod registry;

@@ -25,6 +25,7 @@ use crate::http::Limiter;
 use crate::hub::Hub;
 use crate::machine::Settings;
 use crate::metrics::Metrics;
+use crate::newcomers::Newcomers;
 use crate::presence::{Chosen, PresenceKeeper, from_live};
 use crate::processes::Processes;
 use crate::registry::RegistryKeeper;
@@ -53,6 +54,7 @@ pub(crate) struct Services {
     pub(crate) presence: PresenceKeeper,
     pub(crate) attendance: AttendanceKeeper,
     pub(crate) customers: CustomerKeeper,
+    pub(crate) newcomers: Newcomers,
     pub(crate) registry: RegistryKeeper,
     pub(crate) processes: Processes,
     pub(crate) limiter: Limiter,

@@ -187,7 +187,11 @@ impl Broker {
 
     /// Tells all edges an ephemeral fact, at most once.
     pub async fn notify(&self, notice: &Notice) {
-        let payload = payload::encode(&NoticeWire::from(notice));
+        self.send_notice(&NoticeWire::from(notice)).await;
+    }
+
+    pub(crate) async fn send_notice(&self, notice: &NoticeWire) {
+        let payload = payload::encode(notice);
         if let Err(error) = self.transport.publish(subject::NOTICE, payload).await {
             tracing::debug!(%error, "a notice was not sent");
         }

@@ -12,9 +12,10 @@ use kefu_model::{Conversation, ConversationId, Refusal};
 use serde_bytes::ByteBuf;
 
 use crate::broker::{Broker, LogName, subject};
+use crate::notice::Notice;
 use crate::payload::{
-    self, AllocationViewWire, AskWire, AttachItemWire, AttachWire, DeliveryItemWire, DeliveryWire, PayloadError,
-    ReplyWire, SnapshotWire,
+    self, AllocationViewWire, AskWire, AttachItemWire, AttachWire, DeliveryItemWire, DeliveryWire, NoticeWire,
+    PayloadError, ReplyWire, SnapshotWire,
 };
 use crate::transport::{CoreMessage, MAX_PAYLOAD_BYTES, Reply};
 use crate::view::{AllocationView, Cursor};
@@ -23,6 +24,8 @@ use crate::view::{AllocationView, Cursor};
 const MESSAGE_BYTES: usize = 512 * 1024;
 /// An edge not heard of for this long is forgotten.
 const EDGE_SILENCE: Duration = Duration::from_secs(15);
+/// Among the peers of a heartbeat: all edges, whose number is that of the last numbered notice. No peer has such a name.
+pub(crate) const EVERYONE: &str = "*";
 
 /// Something to deliver.
 pub enum Item<'a> {
@@ -70,6 +73,8 @@ pub struct Deliveries {
     epoch: u64,
     generation: u64,
     peers: HashMap<Arc<str>, Peer>,
+    /// The number of the last notice to all edges.
+    notices: u64,
     counts: DeliveryCounts,
 }
 
@@ -86,7 +91,15 @@ impl Deliveries {
     /// Nothing sent yet.
     #[must_use]
     pub fn new(broker: Broker, log: LogName) -> Self {
-        Self { broker, log, epoch: 1, generation: 0, peers: HashMap::new(), counts: DeliveryCounts::default() }
+        Self {
+            broker,
+            log,
+            epoch: 1,
+            generation: 0,
+            peers: HashMap::new(),
+            notices: 0,
+            counts: DeliveryCounts::default(),
+        }
     }
 
     /// The log's epoch is known.
@@ -98,6 +111,7 @@ impl Deliveries {
     pub fn begin(&mut self, generation: u64) {
         self.generation = generation;
         self.peers.clear();
+        self.notices = 0;
     }
 
     /// The peer is alive.
@@ -124,10 +138,18 @@ impl Deliveries {
         std::mem::take(&mut self.counts)
     }
 
-    /// The last number sent to each peer.
+    /// The last number sent to each peer, and to all edges.
     #[must_use]
     pub fn numbers(&self) -> Vec<(String, u64)> {
-        self.peers.iter().map(|(name, peer)| (name.to_string(), peer.number)).collect()
+        let to_peers = self.peers.iter().map(|(name, peer)| (name.to_string(), peer.number));
+        let to_everyone = (self.notices > 0).then(|| (EVERYONE.to_owned(), self.notices));
+        to_peers.chain(to_everyone).collect()
+    }
+
+    /// Tells all edges an ephemeral fact, numbered: who misses it learns that by the next one, or by the heartbeat.
+    pub async fn notify(&mut self, notice: &Notice) {
+        self.notices += 1;
+        self.broker.send_notice(&NoticeWire::numbered(notice, self.log, self.generation, self.notices)).await;
     }
 
     /// Adds an item for a peer; sent by [`Self::flush`], or before when the message is full.

@@ -4,9 +4,13 @@
 //! meanwhile is the next envelope. Deliveries are numbered per owner; a gap, a new generation, or an owner that does not know
 //! this edge any more makes the link attach that log's conversations again from where each stands, so what it hands on has
 //! every `rev` once.
+//!
+//! Notices of newcomers are numbered by the same owners in the same way, for all edges together. Where one may be missing the
+//! link says so ([`LinkEvent::NewcomersMissed`]): nobody can be asked for the notice itself.
 
 mod follow;
 mod metrics;
+mod numbering;
 mod outbox;
 mod relay;
 mod task;
@@ -20,17 +24,22 @@ use kefu_model::command::Answer;
 use kefu_model::ids::TenantId;
 use kefu_model::{Command, ConversationId, Outcome, Refusal};
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::broker::{Broker, LogKind, LogName, subject};
 use crate::codec;
+use crate::delivery::EVERYONE;
 use crate::notice::Notice;
-use crate::payload::{self, AnswerWire, AskWire, DeliveryWire, HeartbeatWire, NoticeWire, OwnedWire, ReplyWire};
+use crate::payload::{
+    self, AnswerWire, AskWire, DeliveryWire, HeartbeatWire, NoticeWire, OwnedWire, PayloadError, ReplyWire,
+};
 use crate::transport::{ConnectionState, CoreEvent, Reply, Subscription, TransportError};
 use crate::view::{AllocationView, Cursor, Snapshot};
+use metrics::Again;
 pub use metrics::LinkMetrics;
+use numbering::{Came, Numbering};
 use outbox::OnWire;
 use task::{LogTask, Note};
 
@@ -97,6 +106,8 @@ pub enum LinkEvent {
     },
     /// An ephemeral fact.
     Notice(Notice),
+    /// Notices that somebody became a member may have been missed, of whichever tenants. Several losses may be told once.
+    NewcomersMissed,
     /// Another process asks for something.
     Relayed {
         /// What.
@@ -173,6 +184,8 @@ struct Log {
     notes: mpsc::UnboundedSender<Note>,
     pending: Arc<Semaphore>,
     owner: Mutex<OwnerSeen>,
+    /// Of its owner's notices of newcomers.
+    newcomers: Mutex<Numbering>,
 }
 
 impl Log {
@@ -189,7 +202,10 @@ struct Shared {
     broker: Broker,
     config: LinkConfig,
     key: String,
+    metrics: LinkMetrics,
     logs: Vec<Arc<Log>>,
+    /// Notices of newcomers may have been missed.
+    missed: Notify,
     /// Room for deliveries that wait for a log's task, in KiB.
     waiting: Arc<Semaphore>,
     stop: CancellationToken,
@@ -226,14 +242,17 @@ impl Link {
             let pending = Arc::new(Semaphore::new(config.pending_commands));
             let task = LogTask::new(broker.clone(), config.clone(), metrics.clone(), name, inbox, events.clone());
             tasks.spawn(task.run(stop.clone()));
-            logs.push(Arc::new(Log { name, notes, pending, owner: Mutex::default() }));
+            let (owner, newcomers) = (Mutex::default(), Mutex::default());
+            logs.push(Arc::new(Log { name, notes, pending, owner, newcomers }));
         }
         let waiting = Arc::new(Semaphore::new(WAITING_KIB as usize));
-        let shared = Arc::new(Shared { broker, config, key, logs, waiting, stop, tasks });
+        let missed = Notify::new();
+        let shared = Arc::new(Shared { broker, config, key, metrics, logs, missed, waiting, stop, tasks });
         let link = Self { shared };
         link.shared.tasks.spawn(link.clone().take_deliveries(deliveries));
         link.shared.tasks.spawn(link.clone().take_heartbeats(heartbeats));
         link.shared.tasks.spawn(link.clone().take_notices(notices, events.clone()));
+        link.shared.tasks.spawn(link.clone().tell_missed(events.clone()));
         link.shared.tasks.spawn(link.clone().take_relayed(relayed, events));
         Ok(link)
     }
@@ -437,15 +456,23 @@ impl Link {
         let Some(log) = self.find(&owned.log) else { return };
         let lag_records = owned.position.saturating_sub(owned.archived);
         *log.owner.lock() = OwnerSeen { heard_at: Some(Instant::now()), lag_records };
-        let number = owned.numbers.iter().find(|(edge, _)| *edge == self.shared.config.edge).map(|(_, number)| *number);
+        let number_of = |name: &str| owned.numbers.iter().find(|(to, _)| to == name).map(|(_, number)| *number);
+        let number = number_of(&self.shared.config.edge);
         let _ = log.notes.send(Note::Heartbeat { generation: owned.generation, number });
+        if log.name.kind == LogKind::Chat {
+            let number = number_of(EVERYONE).unwrap_or(0);
+            let why = log.newcomers.lock().promised(owned.generation, Some(number));
+            why.into_iter().for_each(|why| self.missed(why));
+        }
     }
 
     async fn take_notices(self, mut notices: Box<dyn Subscription>, events: mpsc::Sender<LinkEvent>) {
         while let Some(event) = self.next(&mut notices).await {
-            let Some(message) = event.into_message() else { continue };
-            let notice = payload::decode::<NoticeWire>(&message.payload).and_then(Notice::try_from);
-            match notice {
+            let Some(message) = event.into_message() else {
+                self.missed(Again::Suspect);
+                continue;
+            };
+            match self.read_notice(&message.payload) {
                 Ok(notice) => {
                     if events.send(LinkEvent::Notice(notice)).await.is_err() {
                         return;
@@ -454,6 +481,35 @@ impl Link {
                 Err(error) => tracing::warn!(%error, "a notice cannot be read"),
             }
         }
+    }
+
+    fn read_notice(&self, payload: &[u8]) -> Result<Notice, PayloadError> {
+        let wire = payload::decode::<NoticeWire>(payload)?;
+        if let Some((log, generation, number)) = wire.number()
+            && let Some(log) = self.find(log)
+            && let Came::After(why) = log.newcomers.lock().came(generation, number)
+        {
+            self.missed(why);
+        }
+        wire.try_into()
+    }
+
+    fn missed(&self, why: Again) {
+        self.shared.metrics.newcomers_missed(why);
+        self.shared.missed.notify_one();
+    }
+
+    /// Apart from who finds it out: heartbeats do not wait for whoever takes events.
+    async fn tell_missed(self, events: mpsc::Sender<LinkEvent>) {
+        let tell = async {
+            loop {
+                self.shared.missed.notified().await;
+                if events.send(LinkEvent::NewcomersMissed).await.is_err() {
+                    return;
+                }
+            }
+        };
+        self.shared.stop.run_until_cancelled(tell).await;
     }
 
     async fn next(&self, subscription: &mut Box<dyn Subscription>) -> Option<CoreEvent> {

@@ -1,4 +1,5 @@
-//! Ephemeral facts for all edges. At most once: whoever misses one learns the truth from the log or from a list.
+//! Ephemeral facts for all edges. At most once: whoever misses one learns the truth from the log or from a list. Those of
+//! newcomers are numbered by their owner, so that an edge knows when it has to ask.
 
 use kefu_model::allocation::{AgentStatus, QueuePlace};
 use kefu_model::ids::{ConversationId, TenantId, User, UserId};

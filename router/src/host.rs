@@ -33,7 +33,6 @@ const HELD_BACK: usize = 10_000;
 type Key = (TenantId, ConversationId);
 
 pub(crate) struct ChatHost {
-    broker: Broker,
     log: LogName,
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
@@ -55,9 +54,8 @@ struct HeldBack {
 
 impl ChatHost {
     pub(crate) fn new(broker: Broker, log: LogName, store: Arc<dyn Store>, metrics: Arc<Metrics>) -> Self {
-        let deliveries = Deliveries::new(broker.clone(), log);
+        let deliveries = Deliveries::new(broker, log);
         Self {
-            broker,
             log,
             store,
             metrics,
@@ -79,7 +77,7 @@ impl ChatHost {
         }
         for user in outcome.events().iter().flat_map(|numbered| newcomers(&numbered.event)) {
             let (tenant, conversation) = key.clone();
-            self.broker.notify(&Notice::Added { tenant, user: user.clone(), conversation }).await;
+            self.deliveries.notify(&Notice::Added { tenant, user: user.clone(), conversation }).await;
         }
     }
 

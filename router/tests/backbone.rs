@@ -73,7 +73,7 @@ impl Deployment {
     async fn next(&mut self) -> LinkEvent {
         loop {
             let event = tokio::time::timeout(WAIT, self.events.recv()).await.expect("an event in time").unwrap();
-            if !matches!(event, LinkEvent::Notice(_)) {
+            if !matches!(event, LinkEvent::Notice(_) | LinkEvent::NewcomersMissed) {
                 return event;
             }
         }

@@ -49,8 +49,7 @@ impl Hub {
                 self.show_customers(&tenant, offline, false);
             }
             Notice::Added { tenant, user, conversation } => {
-                let frame = ServerFrame::Added { conversation: conversation.to_string() };
-                send_to(&self.people.lock().of(&tenant, &user), &frame);
+                send_to(&self.people.lock().of(&tenant, &user), &added(conversation));
             }
             Notice::Places { tenant, places, waiting } => self.show_places(&tenant, &places, waiting),
             Notice::Revoked { tenant, user, session } => self.revoke(&tenant, &user, session.as_deref()),
@@ -58,6 +57,22 @@ impl Hub {
                 self.disconnect(&tenant, connection.as_deref(), user.as_ref());
             }
         }
+    }
+
+    /// Tells a user's connections that do not follow the conversation that the user is in it.
+    pub(crate) fn remind(&self, tenant: &TenantId, user: &User, conversation: ConversationId) {
+        send_to(&self.unaware(tenant, user, conversation), &added(conversation));
+    }
+
+    /// Whether a user has a connection here that does not follow the conversation.
+    pub(crate) fn is_unaware(&self, tenant: &TenantId, user: &User, conversation: ConversationId) -> bool {
+        !self.unaware(tenant, user, conversation).is_empty()
+    }
+
+    fn unaware(&self, tenant: &TenantId, user: &User, conversation: ConversationId) -> Vec<Arc<Connection>> {
+        let mut own = self.people.lock().of(tenant, user);
+        own.retain(|connection| !connection.follows(conversation));
+        own
     }
 
     fn show_typing(
@@ -139,6 +154,10 @@ impl Hub {
             }
         }
     }
+}
+
+fn added(conversation: ConversationId) -> ServerFrame {
+    ServerFrame::Added { conversation: conversation.to_string() }
 }
 
 fn send_to(connections: &[Arc<Connection>], frame: &ServerFrame) {

@@ -1,6 +1,6 @@
 //! Who is connected to this edge.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use kefu_model::{TenantId, User, UserKind};
@@ -53,6 +53,11 @@ impl People {
     pub(super) fn agents(&self, tenant: &TenantId) -> Vec<Arc<Connection>> {
         let of_agents = |key: &(TenantId, User)| key.1.kind == UserKind::Agent && key.0 == *tenant;
         self.by_user.iter().filter(|(key, _)| of_agents(key)).flat_map(|(_, own)| own.iter().cloned()).collect()
+    }
+
+    pub(super) fn tenants_with_agents(&self) -> HashSet<TenantId> {
+        let of_agents = self.by_user.keys().filter(|(_, user)| user.kind == UserKind::Agent);
+        of_agents.map(|(tenant, _)| tenant.clone()).collect()
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Connection>> {

@@ -19,19 +19,32 @@ struct Inner {
     pending: IntGaugeVec,
     notes: IntGaugeVec,
     again: IntCounterVec,
+    newcomers_missed: IntCounterVec,
 }
 
-/// Why a log's conversations are attached again, and its unanswered commands sent again.
+/// Why a log's conversations are attached again and its unanswered commands sent again, or why notices of newcomers may have
+/// been missed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Again {
     /// The log has another owner, or the same one claimed again.
     Generation,
-    /// A delivery is missing.
+    /// A number is missing.
     Gap,
     /// The owner does not know this link any more.
     Forgotten,
     /// The connection to the broker was gone, or did not keep up.
     Suspect,
+}
+
+impl Again {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Generation => "generation",
+            Self::Gap => "gap",
+            Self::Forgotten => "forgotten",
+            Self::Suspect => "suspect",
+        }
+    }
 }
 
 impl LinkMetrics {
@@ -44,16 +57,19 @@ impl LinkMetrics {
         let pending = Opts::new("kefu_link_pending_commands", "Commands without an answer yet");
         let notes = Opts::new("kefu_link_waiting_notes", "Deliveries and requests that wait for a log's task");
         let again = Opts::new("kefu_link_again_total", "Logs attached again, by reason");
+        let missed = Opts::new("kefu_link_newcomers_missed_total", "Notices that may have been missed, by reason");
         let inner = Inner {
             envelope_seconds: Histogram::with_opts(envelopes.buckets(BUCKETS_S.to_vec()))?,
             pending: IntGaugeVec::new(pending, &["log"])?,
             notes: IntGaugeVec::new(notes, &["log"])?,
             again: IntCounterVec::new(again, &["reason"])?,
+            newcomers_missed: IntCounterVec::new(missed, &["reason"])?,
         };
         registry.register(Box::new(inner.envelope_seconds.clone()))?;
         registry.register(Box::new(inner.pending.clone()))?;
         registry.register(Box::new(inner.notes.clone()))?;
         registry.register(Box::new(inner.again.clone()))?;
+        registry.register(Box::new(inner.newcomers_missed.clone()))?;
         Ok(Self(Arc::new(inner)))
     }
 
@@ -69,12 +85,10 @@ impl LinkMetrics {
     }
 
     pub(super) fn again(&self, why: Again) {
-        let reason = match why {
-            Again::Generation => "generation",
-            Again::Gap => "gap",
-            Again::Forgotten => "forgotten",
-            Again::Suspect => "suspect",
-        };
-        self.0.again.with_label_values(&[reason]).inc();
+        self.0.again.with_label_values(&[why.as_str()]).inc();
+    }
+
+    pub(super) fn newcomers_missed(&self, why: Again) {
+        self.0.newcomers_missed.with_label_values(&[why.as_str()]).inc();
     }
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::follow::{Continuity, Follows, Key, Waiting};
 use super::metrics::{Again, LinkMetrics};
+use super::numbering::{Came, Numbering};
 use super::outbox::{OnWire, Outbox};
 use super::{AttachRequest, LinkConfig, LinkEvent};
 use crate::broker::{Broker, LogName, subject};
@@ -69,10 +70,7 @@ pub(super) struct LogTask {
     follows: Follows,
     sending: Option<Sending>,
     envelopes: u64,
-    generation: u64,
-    number: u64,
-    /// The number that the last heartbeat named.
-    promised: u64,
+    numbering: Numbering,
     alive_at: Instant,
     ready: VecDeque<LinkEvent>,
 }
@@ -97,9 +95,7 @@ impl LogTask {
             follows: Follows::default(),
             sending: None,
             envelopes: 0,
-            generation: 0,
-            number: 0,
-            promised: 0,
+            numbering: Numbering::default(),
             alive_at: Instant::now(),
             ready: VecDeque::new(),
         }
@@ -158,13 +154,6 @@ impl LogTask {
         }
     }
 
-    fn new_generation(&mut self, generation: u64) {
-        self.generation = generation;
-        self.number = 0;
-        self.promised = 0;
-        self.again(Again::Generation);
-    }
-
     /// What was missed is asked for, and what may have been lost is sent again.
     fn again(&mut self, why: Again) {
         self.metrics.again(why);
@@ -172,33 +161,21 @@ impl LogTask {
         self.outbox.resend_all();
     }
 
-    /// A heartbeat may overtake deliveries, so a gap is one that the heartbeat before named too.
     fn take_heartbeat(&mut self, generation: u64, number: Option<u64>) {
-        if generation > self.generation {
-            return self.new_generation(generation);
+        match self.numbering.promised(generation, number) {
+            // Who follows nothing needs not be known.
+            Some(Again::Forgotten) if self.follows.is_empty() => {}
+            Some(why) => self.again(why),
+            None => {}
         }
-        if generation < self.generation {
-            return;
-        }
-        let forgotten = number.is_none() && self.number > 0;
-        if self.number < self.promised || (forgotten && !self.follows.is_empty()) {
-            self.number = number.unwrap_or(0);
-            self.again(if forgotten { Again::Forgotten } else { Again::Gap });
-        }
-        self.promised = number.unwrap_or(0);
     }
 
     fn take_delivery(&mut self, delivery: DeliveryWire) {
-        if delivery.generation < self.generation {
-            return;
+        match self.numbering.came(delivery.generation, delivery.number) {
+            Came::Next => {}
+            Came::After(why) => self.again(why),
+            Came::Old => return,
         }
-        if delivery.generation > self.generation {
-            self.new_generation(delivery.generation);
-        }
-        if delivery.number != self.number + 1 {
-            self.again(Again::Gap);
-        }
-        self.number = delivery.number;
         let epoch = delivery.epoch;
         for item in delivery.items {
             if let Err(error) = self.take_item(epoch, item) {
@@ -286,7 +263,7 @@ impl LogTask {
         }
         if self.alive_at.elapsed() > ALIVE_EVERY {
             self.alive_at = Instant::now();
-            if !self.follows.is_empty() || self.number > 0 {
+            if !self.follows.is_empty() || self.numbering.is_begun() {
                 self.send_attach(Vec::new()).await;
             }
         }

@@ -3,6 +3,7 @@
 mod attach;
 mod commands;
 mod follow;
+mod newcomers;
 mod outbox;
 mod owner;
 mod questions;
@@ -96,8 +97,14 @@ impl Site {
         timeout(PATIENCE, self.answers.recv()).await.expect("an answer in time").unwrap()
     }
 
+    /// The next event; newcomers have tests of their own.
     async fn event(&mut self) -> LinkEvent {
-        timeout(PATIENCE, self.events.recv()).await.expect("an event in time").unwrap()
+        loop {
+            match timeout(PATIENCE, self.events.recv()).await.expect("an event in time").unwrap() {
+                LinkEvent::NewcomersMissed => {}
+                event => return event,
+            }
+        }
     }
 
     fn attach(&self, token: u64, cursor: Option<Cursor>) {

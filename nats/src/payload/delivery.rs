@@ -149,7 +149,7 @@ pub(crate) struct OwnedWire {
     pub(crate) ordinal: u64,
     pub(crate) position: u64,
     pub(crate) archived: u64,
-    /// The last number sent to each edge.
+    /// The last number sent to each edge, and under `*` to all.
     pub(crate) numbers: Vec<(String, u64)>,
 }
 

@@ -6,12 +6,28 @@ use serde::{Deserialize, Serialize};
 
 use super::PayloadError;
 use super::ids::{ConversationWire, UserWire, tenant};
+use crate::broker::LogName;
 use crate::notice::Notice;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct NoticeWire {
     tenant: String,
     fact: FactWire,
+    /// Of a numbered one: its owner's log and generation, and which of the notices to all edges in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    number: Option<(String, u64, u64)>,
+}
+
+impl NoticeWire {
+    /// A notice that an owner numbers.
+    pub(crate) fn numbered(notice: &Notice, log: LogName, generation: u64, number: u64) -> Self {
+        Self { number: Some((log.to_string(), generation, number)), ..Self::from(notice) }
+    }
+
+    /// Log, generation and number of a numbered one.
+    pub(crate) fn number(&self) -> Option<(&str, u64, u64)> {
+        self.number.as_ref().map(|(log, generation, number)| (log.as_str(), *generation, *number))
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,7 +74,7 @@ impl From<&Notice> for NoticeWire {
                 (tenant, FactWire::Disconnect(connection.clone(), user.as_ref().map(UserWire::from)))
             }
         };
-        Self { tenant: tenant.as_str().to_owned(), fact }
+        Self { tenant: tenant.as_str().to_owned(), fact, number: None }
     }
 }
 

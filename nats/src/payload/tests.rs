@@ -9,10 +9,11 @@ use arbitrary::{allocation_command, allocation_outcome, allocation_state, comman
 use kefu_model::Refusal;
 use kefu_model::allocation::AllocationAnswer;
 use kefu_model::command::Answer;
-use kefu_model::ids::{At, TenantId};
+use kefu_model::ids::{At, Partition, TenantId};
 use proptest::prelude::*;
 
 use super::*;
+use crate::broker::{LogKind, LogName};
 use crate::codec::{self, AllocationCheckpoint};
 use crate::notice::Notice;
 use crate::report::Heard;
@@ -123,6 +124,15 @@ proptest! {
     fn notices_are_read_back(notice in notice()) {
         let bytes = encode(&NoticeWire::from(&notice));
         prop_assert_eq!(Notice::try_from(decode::<NoticeWire>(&bytes).unwrap()).unwrap(), notice);
+    }
+
+    #[test]
+    fn numbered_notices_are_read_back(notice in notice(), generation in any::<u64>(), number in any::<u64>()) {
+        let log = LogName { kind: LogKind::Chat, partition: Partition(3) };
+        let bytes = encode(&NoticeWire::numbered(&notice, log, generation, number));
+        let wire = decode::<NoticeWire>(&bytes).unwrap();
+        prop_assert_eq!(wire.number(), Some(("chat-3", generation, number)));
+        prop_assert_eq!(Notice::try_from(wire).unwrap(), notice);
     }
 
     #[test]

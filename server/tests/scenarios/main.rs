@@ -89,6 +89,18 @@ fn what_is_lost_between_processes_is_found() {
     harness::run(harness::scene::Broker::Cluster, scenario::lost::what_is_lost_on_the_way_is_found);
 }
 
+/// Where notices travel.
+#[test]
+fn a_notice_that_nats_loses_is_made_good() {
+    harness::run(harness::scene::Broker::Nats, scenario::lost::a_session_whose_notice_is_lost_is_told);
+}
+
+/// Where they travel between processes.
+#[test]
+fn a_notice_lost_between_processes_is_made_good() {
+    harness::run(harness::scene::Broker::Cluster, scenario::lost::a_session_whose_notice_is_lost_is_told);
+}
+
 /// Only where the log is a server of its own.
 #[test]
 fn the_broker_is_killed_under_load() {

@@ -8,10 +8,11 @@ use kefu_model::conversation::{Decision, Prior, decide};
 use kefu_model::{At, Command, Conversation};
 use tokio::time::timeout;
 
-use super::{EDGE, LOG, PATIENCE, conversation, tenant};
+use super::{EDGE, LOG, PATIENCE, conversation, tenant, visitor};
 use crate::broker::{Broker, subject};
 use crate::codec;
 use crate::delivery::{Deliveries, FollowItem, Inbound, Item};
+use crate::notice::Notice;
 use crate::payload::{self, EnvelopeWire, HeartbeatWire, OwnedWire};
 use crate::transport::{CoreEvent, StreamReader, Subscription};
 use crate::view::Cursor;
@@ -127,6 +128,12 @@ impl FakeOwner {
         let bytes = self.log.last().unwrap().1.clone();
         self.push(Item::Outcome(&bytes)).await;
         self.flush().await;
+    }
+
+    /// Tells all edges of a newcomer.
+    pub(super) async fn announce(&mut self) {
+        let (tenant, user, conversation) = (tenant(), visitor(), conversation());
+        self.deliveries.notify(&Notice::Added { tenant, user, conversation }).await;
     }
 
     pub(super) async fn beat(&self, lag_records: u64) {

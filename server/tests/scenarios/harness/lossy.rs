@@ -1,21 +1,44 @@
 //! A NATS server whose core messages are lost on the way.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// One in so many is lost.
+/// One delivery in so many is lost.
 const ONE_IN: usize = 7;
 /// Of the subject on which owners deliver to links: answers, outcomes, attaches.
-const LOST: &str = ".deliver.";
+const DELIVERIES: &str = ".deliver.";
+/// The end of the subject on which edges are told of newcomers, among other things.
+const NOTICES: &str = ".notice";
 
-/// Stands between clients and a server, and loses some of what is delivered.
+/// Stands between clients and a server, and loses some of what is delivered; notices too when it is told to.
 pub struct Lossy {
     port: u16,
-    lost: Arc<AtomicUsize>,
+    plan: Arc<Plan>,
+}
+
+#[derive(Default)]
+struct Plan {
+    loses_notices: AtomicBool,
+    deliveries: AtomicUsize,
+    notices: AtomicUsize,
+}
+
+impl Plan {
+    /// Whether a message of that subject is lost; so many deliveries came this way before.
+    fn loses(&self, subject: &str, deliveries: &mut usize) -> bool {
+        let (is_lost, counter) = if subject.contains(DELIVERIES) {
+            *deliveries += 1;
+            (deliveries.is_multiple_of(ONE_IN), &self.deliveries)
+        } else {
+            (subject.ends_with(NOTICES) && self.loses_notices.load(Ordering::Relaxed), &self.notices)
+        };
+        counter.fetch_add(usize::from(is_lost), Ordering::Relaxed);
+        is_lost
+    }
 }
 
 impl Lossy {
@@ -24,8 +47,8 @@ impl Lossy {
         let server = server.trim_start_matches("nats://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("its address").port();
-        let lost = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&lost);
+        let plan = Arc::new(Plan::default());
+        let shared = Arc::clone(&plan);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(&server).await.expect("the server is there");
@@ -34,10 +57,10 @@ impl Lossy {
                 let ((mut from_client, to_client), (from_server, mut to_server)) =
                     (client.into_split(), server.into_split());
                 tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
-                tokio::spawn(pass(BufReader::new(from_server), to_client, Arc::clone(&counter)));
+                tokio::spawn(pass(BufReader::new(from_server), to_client, Arc::clone(&shared)));
             }
         });
-        Self { port, lost }
+        Self { port, plan }
     }
 
     /// What clients connect to.
@@ -45,19 +68,25 @@ impl Lossy {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// How many messages were lost.
+    /// From now on every notice is lost.
+    pub fn lose_notices(&self) {
+        self.plan.loses_notices.store(true, Ordering::Relaxed);
+    }
+
+    /// How many deliveries were lost.
     pub fn lost(&self) -> usize {
-        self.lost.load(Ordering::Relaxed)
+        self.plan.deliveries.load(Ordering::Relaxed)
+    }
+
+    /// How many notices were lost.
+    pub fn lost_notices(&self) -> usize {
+        self.plan.notices.load(Ordering::Relaxed)
     }
 }
 
 /// Passes on what a server says: lines, of which `MSG` and `HMSG` are followed by as many bytes as they end with, and a line
 /// end (<https://docs.nats.io/reference/reference-protocols/nats-protocol>).
-async fn pass(
-    mut from: BufReader<OwnedReadHalf>,
-    mut to: OwnedWriteHalf,
-    lost: Arc<AtomicUsize>,
-) -> std::io::Result<()> {
+async fn pass(mut from: BufReader<OwnedReadHalf>, mut to: OwnedWriteHalf, plan: Arc<Plan>) -> std::io::Result<()> {
     let (mut line, mut deliveries) = (Vec::new(), 0);
     loop {
         line.clear();
@@ -73,12 +102,8 @@ async fn pass(
             let begin = line.len();
             line.resize(begin + size + 2, 0);
             from.read_exact(&mut line[begin..]).await?;
-            if subject.contains(LOST) {
-                deliveries += 1;
-                if deliveries % ONE_IN == 0 {
-                    lost.fetch_add(1, Ordering::Relaxed);
-                    continue;
-                }
+            if plan.loses(subject, &mut deliveries) {
+                continue;
             }
         }
         to.write_all(&line).await?;

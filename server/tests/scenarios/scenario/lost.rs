@@ -1,5 +1,7 @@
 //! What NATS loses on the way is found by its number.
 
+use kefu_nats::testing::NatsServer;
+
 use crate::client::{Client, Protocol, message};
 use crate::harness::cluster;
 use crate::harness::lossy::Lossy;
@@ -11,16 +13,41 @@ const MESSAGES_MAX: usize = 1_500;
 /// How many deliveries have to be lost.
 const LOST: usize = 10;
 
-/// The visitor is at an edge to which one delivery in seven does not come; in the cluster the agent is at another one.
-pub async fn what_is_lost_on_the_way_is_found(broker: Broker) {
+/// A deployment, or an edge of the cluster, to which not everything comes. The server lives as long as it is kept.
+async fn behind_a_loss(broker: Broker) -> (Option<NatsServer>, Lossy, Scene) {
     let server = match broker {
         Broker::Cluster => None,
-        _ => Some(kefu_nats::testing::NatsServer::start()),
+        _ => Some(NatsServer::start()),
     };
-    let url = server.as_ref().map_or_else(cluster::nats_url, kefu_nats::testing::NatsServer::url);
+    let url = server.as_ref().map_or_else(cluster::nats_url, NatsServer::url);
     let lossy = Lossy::before(&url).await;
     let broker = if broker == Broker::Cluster { broker } else { Broker::Embedded };
     let scene = Scene::start_with(broker, &[("KEFU_NATS__URL", &lossy.url())]).await;
+    (server, lossy, scene)
+}
+
+/// The agent is at an edge to which no notice comes; in the cluster the visitor is at another one.
+pub async fn a_session_whose_notice_is_lost_is_told(broker: Broker) {
+    let (_server, lossy, scene) = behind_a_loss(broker).await;
+    let mut agent = Client::connect(&scene.kefu.address(), &scene.agent("mei", 5).await, Protocol::Json).await;
+    agent.until_online().await;
+    lossy.lose_notices();
+    for text in ["hello", "hello again"] {
+        let person = scene.visitor().await;
+        let mut visitor = Client::connect(&scene.kefu.anywhere(), &person, Protocol::Json).await;
+        let id = visitor.support();
+        visitor.attach(&id).await;
+        visitor.say(&id, text).await;
+        visitor.until_assigned(&id).await;
+        agent.attach_added(&id).await;
+        agent.until_texts(&id, &[text]).await;
+    }
+    assert!(lossy.lost_notices() >= 2, "{} were lost", lossy.lost_notices());
+}
+
+/// The visitor is at an edge to which one delivery in seven does not come; in the cluster the agent is at another one.
+pub async fn what_is_lost_on_the_way_is_found(broker: Broker) {
+    let (_server, lossy, scene) = behind_a_loss(broker).await;
     let mut agent = Client::connect(&scene.kefu.anywhere(), &scene.agent("mei", 5).await, Protocol::Json).await;
     agent.until_online().await;
     let mut visitor = scene.connected_visitor().await;
