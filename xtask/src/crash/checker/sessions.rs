@@ -11,9 +11,11 @@ use super::fault::Fault;
 use super::reference::{Known, Reference};
 use crate::crash::observed::{Agent, Change, Observations, Span, Turn};
 
-/// An agent who comes back within this was never without a lease, in milliseconds: leases hold for 30 s and are renewed
-/// every 10 s, an edge is held for less than 6 s, and a memory that is lost is not believed for as long as a lease.
-const RECONNECTED_MS: u64 = 10_000;
+/// An agent who comes back within this was never gone, in milliseconds. An edge waits 5 s after the last connection before
+/// it says so (less here, since it may notice the end before the client does); if it cannot say so, the lease holds for
+/// 30 s and was renewed every 10 s, but for the 6 s for which an edge is held; and a memory that was lost is not believed
+/// for as long as a lease.
+const RECONNECTED_MS: u64 = 3_000;
 /// A session may be given back so much later than it was decided, in milliseconds: its conversation may be without owner.
 const DECIDED_BEFORE_MS: u64 = 30_000;
 

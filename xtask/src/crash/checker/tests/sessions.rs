@@ -118,6 +118,7 @@ fn an_agent_who_was_away_may_be_taken_for_gone() {
     assert_eq!(given_back(true, &[(0, Some(80_000))]), [], "still away");
     assert_eq!(given_back(true, &[(0, Some(80_000)), (95_000, None)]), [], "just back");
     assert_eq!(given_back(true, &[(0, Some(60_000)), (75_000, None)]), [], "it may have been decided before");
+    assert_eq!(given_back(true, &[(0, Some(90_000)), (95_000, None)]), [], "longer than an edge waits");
     assert_eq!(given_back(true, &[]), [], "never there");
     assert_eq!(given_back(false, &[(0, None)]), [], "given back by the agent");
 }
