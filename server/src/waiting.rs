@@ -55,11 +55,16 @@ impl Waiting {
     /// What waiting does not help against.
     pub async fn open<T>(&self, what: &'static str, open: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
         let before = self.missing.send_replace(what);
+        let mut told = false;
         loop {
             match open().await {
                 Err(error) if self.patient && is_away(&error) => {
                     let error: &(dyn Error + 'static) = error.as_ref();
-                    tracing::warn!(what, error, "not there yet; it is tried again each second");
+                    if std::mem::replace(&mut told, true) {
+                        tracing::debug!(what, error, "still not there");
+                    } else {
+                        tracing::warn!(what, error, "not there yet; it is tried again each second");
+                    }
                     tokio::time::sleep(PAUSE).await;
                 }
                 result => {

@@ -21,6 +21,7 @@ fn the_parts_of_a_cluster_may_come_in_any_order() {
         let mut gate = Gate::before(&node);
         let (nats_url, redis_url) = (nats.url(), format!("redis://127.0.0.1:{}", valkey.port()));
         let nodes = gate.address();
+        let files = tempfile::tempdir().expect("a folder that all see");
         let keyspace = format!("order_{:08x}", rand::random::<u32>());
         let mut variables = store;
         variables.extend([
@@ -28,12 +29,13 @@ fn the_parts_of_a_cluster_may_come_in_any_order() {
             ("KEFU_CQL__KEYSPACE", &keyspace),
             ("KEFU_NATS__URL", &nats_url),
             ("KEFU_REDIS__URL", &redis_url),
+            ("KEFU_FILES__DIR", files.path().to_str().expect("a plain path")),
         ]);
         let mut parts: Vec<Kefu> =
             ["edge", "reporter", "archiver", "assigner", "router"].map(|role| Kefu::begin(role, &variables)).into();
-        until_all_wait_for(&parts, "store").await;
+        until_all_wait_for(&mut parts, "store").await;
         gate.open().await;
-        until_all_wait_for(&parts, "link").await;
+        until_all_wait_for(&mut parts, "link").await;
         nats.restart();
         for part in &mut parts {
             part.wait_until_ready().await;
@@ -49,10 +51,11 @@ fn the_parts_of_a_cluster_may_come_in_any_order() {
 }
 
 /// Each is alive, and says on `/readyz` what it waits for.
-async fn until_all_wait_for(parts: &[Kefu], what: &str) {
+async fn until_all_wait_for(parts: &mut [Kefu], what: &str) {
     for part in parts {
         let api = Api::new(&part.url());
         eventually(&format!("all wait for the {what}"), async || {
+            assert!(part.runs(), "it ended: {}", part.output());
             let alive = api.try_get("/livez").await? == 200;
             let reply = api.get("/readyz").await;
             let waits = reply.status == 503 && reply.text == format!("{what}: not there yet\n");
