@@ -55,6 +55,7 @@ scenarios! {
         a_success_forgets_the_failures_before, calls_are_limited_by_user;
     nobody_here: a_message_is_left_while_nobody_is_there;
     notes: a_private_note_never_reaches_the_customer;
+    privacy: nothing_personal_is_logged;
     problems: wrong_requests_are_problems_with_numbers, what_is_not_there_is_not_found, other_origins_are_kept_out;
     processes: what_processes_do_and_take_is_told;
     restart: what_was_acknowledged_survives_kill_9, a_chat_goes_on_after_a_restart;

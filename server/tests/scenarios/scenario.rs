@@ -17,6 +17,7 @@ pub mod logins;
 pub mod lost;
 pub mod nobody_here;
 pub mod notes;
+pub mod privacy;
 pub mod problems;
 pub mod processes;
 pub mod restart;
