@@ -31,6 +31,7 @@ pub(super) struct Members {
     /// Those that it asks, each with whether the broker knows nobody of that name.
     asking: FuturesUnordered<BoxFuture<'static, (String, bool)>>,
     said: Word,
+    said_to_listen: bool,
     beat_at: Option<Instant>,
 }
 
@@ -46,8 +47,8 @@ impl Members {
         let heartbeats = broker.transport().subscribe(subject::HEARTBEAT).await?;
         let asked = broker.transport().subscribe(&subject::member(&name, work)).await?;
         let ranks = Ranks::new(name.clone(), settle, broker.logs_of(kind), Instant::now());
-        let (asking, said) = (FuturesUnordered::new(), Word::default());
-        Ok(Self { broker, name, work, ranks, heartbeats, asked, asking, said, beat_at: None })
+        let (asking, said, said_to_listen) = (FuturesUnordered::new(), Word::default(), true);
+        Ok(Self { broker, name, work, ranks, heartbeats, asked, asking, said, said_to_listen, beat_at: None })
     }
 
     /// Time has passed, and this member holds these logs. To be called before anything is asked.
@@ -91,12 +92,14 @@ impl Members {
 
     /// Whether it has to say again that it is there, or what it holds.
     pub(super) fn is_due(&self, word: &Word) -> bool {
-        *word != self.said || self.beat_at.is_none_or(|beat_at| beat_at.elapsed() >= HEARTBEAT_EVERY)
+        let is_news = *word != self.said || self.ranks.listens(Instant::now()) != self.said_to_listen;
+        is_news || self.beat_at.is_none_or(|beat_at| beat_at.elapsed() >= HEARTBEAT_EVERY)
     }
 
     /// Says that it is there, what it holds, and of what it owns how that stands.
     pub(super) async fn beat(&mut self, word: Word, owned: Vec<OwnedWire>) {
         self.said = word;
+        self.said_to_listen = self.ranks.listens(Instant::now());
         self.beat_at = Some(Instant::now());
         self.say(false, owned).await;
     }
@@ -115,6 +118,7 @@ impl Members {
             owned,
             holds: self.said.holds.iter().map(ToString::to_string).collect(),
             leaving: self.said.leaving,
+            listens: self.said_to_listen,
         };
         if let Err(error) = self.broker.transport().publish(subject::HEARTBEAT, payload::encode(&beat)).await {
             tracing::debug!(%error, "a heartbeat was not sent");
@@ -159,7 +163,7 @@ impl Members {
             self.ranks.gone(&beat.worker, now);
         } else {
             let holds = beat.holds.iter().filter_map(|log| LogName::parse(log)).collect();
-            self.ranks.heard(beat.worker, Word { holds, leaving: beat.leaving }, now);
+            self.ranks.heard(beat.worker, Word { holds, leaving: beat.leaving }, beat.listens, now);
         }
     }
 }

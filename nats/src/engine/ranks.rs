@@ -15,6 +15,8 @@ use crate::broker::LogName;
 pub(super) const SILENCE: Duration = Duration::from_millis(1_500);
 /// A member not heard of for this long is asked whether it is there: a heartbeat of it is late.
 pub(super) const DOUBT: Duration = Duration::from_millis(450);
+/// How long a member that has begun to take logs still waits for others that come with it.
+pub(super) const NEW_FOR: Duration = Duration::from_secs(3);
 /// How long a log is held by nobody until the next of its order may take it too.
 pub(super) const PASS_AFTER: Duration = Duration::from_secs(4);
 
@@ -32,6 +34,8 @@ struct Peer {
     heard_at: Instant,
     asked_at: Instant,
     word: Word,
+    /// It takes nothing yet.
+    listens: bool,
     weights: HashMap<LogName, u64>,
 }
 
@@ -69,17 +73,23 @@ impl Ranks {
         self.heard_itself_at = now;
     }
 
-    /// Another one said this.
-    pub(super) fn heard(&mut self, name: String, word: Word, now: Instant) {
+    /// Whether it listens yet, and takes nothing.
+    pub(super) fn listens(&self, now: Instant) -> bool {
+        now < self.settled_at
+    }
+
+    /// Another one said this, and whether it listens yet.
+    pub(super) fn heard(&mut self, name: String, word: Word, listens: bool, now: Instant) {
         let weights = &self.weights;
         let new = || Peer {
             heard_at: now,
             asked_at: now,
             word: Word::default(),
+            listens,
             weights: weights.keys().map(|log| (*log, weight(&name, *log))).collect(),
         };
         let peer = self.peers.entry(name.clone()).or_insert_with(new);
-        (peer.heard_at, peer.word) = (now, word);
+        (peer.heard_at, peer.word, peer.listens) = (now, word, listens);
         self.peers.retain(|_, peer| now.duration_since(peer.heard_at) < SILENCE * 10);
         self.look(now);
     }
@@ -94,7 +104,7 @@ impl Ranks {
     /// may know as little of others as it does itself.
     pub(super) fn doubted(&mut self, now: Instant) -> Vec<String> {
         let mut doubted = Vec::new();
-        if now < self.settled_at {
+        if self.listens(now) {
             return doubted;
         }
         for (name, peer) in &mut self.peers {
@@ -109,7 +119,7 @@ impl Ranks {
     /// The broker knows of no such process, or does not any more: it died, unless it was heard meanwhile. Says whether it is
     /// taken for gone.
     pub(super) fn unknown(&mut self, name: &str, now: Instant) -> bool {
-        if now >= self.settled_at && self.peers.get(name).is_some_and(|peer| peer.is_late(now)) {
+        if !self.listens(now) && self.peers.get(name).is_some_and(|peer| peer.is_late(now)) {
             self.gone(name, now);
             return true;
         }
@@ -138,7 +148,7 @@ impl Ranks {
         if now.duration_since(self.heard_itself_at) >= SILENCE {
             self.missed(now);
         }
-        if now < self.settled_at {
+        if self.listens(now) {
             return;
         }
         for log in self.weights.keys() {
@@ -153,7 +163,7 @@ impl Ranks {
 
     /// Whether it may begin with this log.
     pub(super) fn may_begin(&self, log: LogName, now: Instant) -> bool {
-        now >= self.settled_at && self.is_entitled(log, now)
+        !self.listens(now) && self.is_entitled(log, now)
     }
 
     /// Whether it is the first of the log's order who is there.
@@ -180,10 +190,13 @@ impl Ranks {
         before == 0 || self.holds.contains(&log) || (!held && before <= self.passes(log, now))
     }
 
-    /// How many of those who are there come before it in the order.
+    /// How many of those who are there come before it in the order. One who listens yet is not waited for, unless all have
+    /// come just now: it takes its logs over when it is ready.
     fn before(&self, log: LogName, now: Instant) -> u128 {
         let mine = (self.weight_of(log), self.name.as_str());
-        let there = self.peers.iter().filter(|(_, peer)| peer.is_heard(now) && !peer.word.leaving);
+        let is_old = now >= self.settled_at + NEW_FOR;
+        let is_there = |peer: &Peer| peer.is_heard(now) && !peer.word.leaving && !(peer.listens && is_old);
+        let there = self.peers.iter().filter(|(_, peer)| is_there(peer));
         there.map(|(name, peer)| u128::from((peer.weight_of(log), name.as_str()) > mine)).sum()
     }
 

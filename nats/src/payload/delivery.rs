@@ -140,6 +140,9 @@ pub(crate) struct HeartbeatWire {
     /// It takes no more logs.
     #[serde(default)]
     pub(crate) leaving: bool,
+    /// It does not take any logs yet: it listens who else is there.
+    #[serde(default)]
+    pub(crate) listens: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -27,6 +27,7 @@ async fn one_that_heard_another(broker: &Broker) -> Members {
         owned: Vec::new(),
         holds: vec![LOG.to_string()],
         leaving: false,
+        listens: false,
     };
     broker.transport().publish(subject::HEARTBEAT, payload::encode(&beat)).await.unwrap();
     member.hear().await.unwrap();

@@ -28,7 +28,7 @@ fn pass(ranks: &mut Ranks, now: &mut Instant, time: Duration, others: &[(&str, W
         *now += BEAT;
         ranks.heard_itself(*now);
         for (name, word) in others {
-            ranks.heard((*name).to_owned(), word.clone(), *now);
+            ranks.heard((*name).to_owned(), word.clone(), false, *now);
         }
         ranks.look(*now);
         if ranks.may_begin(LOG, *now) {
@@ -63,7 +63,7 @@ fn the_first_that_is_there_takes_it() {
     assert!(pass(&mut second, &mut now, SILENCE + BEAT, &there[1..]), "the first is silent");
     let gone = now;
     let mut second = ranks("router-2", now);
-    second.heard("router-3".to_owned(), word(&[LOG], false), now);
+    second.heard("router-3".to_owned(), word(&[LOG], false), false, now);
     now += SETTLE;
     second.look(now);
     assert!(!second.may_begin(LOG, now));
@@ -91,7 +91,7 @@ fn one_who_cannot_take_it_is_passed_over_and_gets_it_back() {
     let mut first = ranks("router-3", now);
     let mut back = now;
     assert!(pass(&mut first, &mut back, 4 * BEAT, &[("router-2", word(&[LOG], false))]));
-    second.heard("router-3".to_owned(), word(&[LOG], false), now);
+    second.heard("router-3".to_owned(), word(&[LOG], false), false, now);
     assert!(!second.is_entitled(LOG, now));
 }
 
@@ -129,7 +129,7 @@ fn two_that_do_not_hear_one_another_are_ordered_by_who_holds_it() {
     for (one, other) in [(&mut first, "router-2"), (&mut second, "router-3")] {
         one.hold(HashSet::from([LOG]), now);
         assert!(one.is_entitled(LOG, now));
-        one.heard(other.to_owned(), word(&[LOG], false), now);
+        one.heard(other.to_owned(), word(&[LOG], false), false, now);
     }
     assert!(first.is_entitled(LOG, now) && !second.is_entitled(LOG, now));
 }
@@ -143,7 +143,7 @@ fn one_that_the_broker_does_not_know_is_gone_unless_it_was_heard_meanwhile() {
     now += DOUBT;
     assert_eq!(second.doubted(now), ["router-3"]);
     assert_eq!(second.doubted(now), Vec::<String>::new(), "once in a while");
-    second.heard("router-3".to_owned(), word(&[LOG], false), now);
+    second.heard("router-3".to_owned(), word(&[LOG], false), false, now);
     assert!(!second.unknown("router-3", now));
     assert!(!second.may_begin(LOG, now), "it is there again");
     now += DOUBT;
@@ -166,10 +166,28 @@ fn whoever_listens_doubts_nobody() {
 }
 
 #[test]
+fn one_that_listens_yet_is_waited_for_only_by_those_who_came_with_it() {
+    let mut now = Instant::now();
+    let mut second = ranks("router-2", now);
+    let listening = |second: &mut Ranks, now: Instant| {
+        second.heard_itself(now);
+        second.heard("router-3".to_owned(), word(&[], false), true, now);
+        second.look(now);
+        second.may_begin(LOG, now)
+    };
+    now += SETTLE;
+    assert!(!listening(&mut second, now), "all come now: the first takes it");
+    assert!(!pass(&mut second, &mut now, 8 * BEAT, &[("router-3", word(&[LOG], false))]), "it has it");
+    assert!(listening(&mut second, now), "whoever comes now is not waited for");
+    second.heard("router-3".to_owned(), word(&[], false), false, now);
+    assert!(!second.may_begin(LOG, now), "from now on it is the first");
+}
+
+#[test]
 fn one_that_is_silent_for_long_is_not_asked_any_more() {
     let mut now = Instant::now();
     let mut second = ranks("router-2", now);
-    second.heard("router-3".to_owned(), word(&[LOG], false), now);
+    second.heard("router-3".to_owned(), word(&[LOG], false), false, now);
     now += SILENCE;
     assert_eq!(second.doubted(now), Vec::<String>::new());
 }

@@ -152,6 +152,7 @@ impl FakeOwner {
             owned: vec![owned],
             holds: Vec::new(),
             leaving: false,
+            listens: false,
         };
         self.broker.transport().publish(subject::HEARTBEAT, payload::encode(&beat)).await.unwrap();
     }
