@@ -1,7 +1,10 @@
 //! Around the decisions: observing, settling debts, checkpoints, and what agents and customers are told.
 
+mod keep;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -9,22 +12,22 @@ use kefu_model::allocation::{Allocation, AllocationCommand, AllocationEvent, All
 use kefu_model::ids::{Partition, User};
 use kefu_model::reader::LogCursor;
 use kefu_model::{ConversationId, Refusal, TenantId};
-use kefu_nats::delivery::{Deliveries, Inbound, Item, Question, announce_archived, reply_allocation, reply_refused};
+use kefu_nats::LogName;
+use kefu_nats::delivery::{Deliveries, Inbound, Item, Question, reply_allocation, reply_refused};
 use kefu_nats::engine::{Counted, Host, LoadError, Loader, Owner, Route, Start};
 use kefu_nats::notice::Notice;
 use kefu_nats::transport::{CoreMessage, Reply};
 use kefu_nats::view::AllocationView;
-use kefu_nats::{LogName, codec};
-use kefu_store::{Checkpoint, LogReader};
+use kefu_store::LogReader;
 use tokio::sync::mpsc;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
 use crate::AssignerHandles;
 use crate::domain::{Allocations, Ask, Told};
 use crate::leases::{Leases, Said};
 use crate::loader::AllocationLoader;
 use crate::metrics::Metrics;
-use crate::observe::{Observer, Reached};
+use crate::observe::Reached;
 use crate::owed::Debts;
 
 /// Facts and answers on their way to the owner.
@@ -61,6 +64,8 @@ pub(crate) struct AllocationHost {
     ticked_at: Instant,
     saved_at: Instant,
     saved: LogCursor,
+    /// The last try to save failed.
+    unsaved: Arc<AtomicBool>,
     save_quiet_every: Duration,
     warned_at: Option<Instant>,
     observers: Option<DropGuard>,
@@ -98,6 +103,7 @@ impl AllocationHost {
             ticked_at: Instant::now(),
             saved_at: Instant::now(),
             saved: LogCursor::default(),
+            unsaved: Arc::default(),
             save_quiet_every: SAVE_QUIET_EVERY,
             warned_at: None,
             observers: None,
@@ -175,83 +181,6 @@ impl AllocationHost {
             }
         }
         self.metrics.stands(self.log, waiting, held);
-    }
-
-    /// Saves the states when nothing is in flight, so that what is speculative is exactly what counts. At an unchanged cursor
-    /// only places differ, and they only grow: a store that keeps the larger of two cells of one stamp keeps the newer one.
-    fn save(&mut self, owner: &Owner<Allocations>) {
-        let cursor = owner.counted();
-        let due = if cursor == self.saved { self.save_quiet_every } else { SAVE_EVERY };
-        if self.saved_at.elapsed() < due || !owner.is_idle() {
-            return;
-        }
-        self.look_at_observers();
-        let states: Option<Vec<&Allocation>> = self.tenants.keys().map(|tenant| owner.state(tenant)).collect();
-        let Some(states) = states else { return };
-        let checkpoint = Checkpoint {
-            reader: LogReader::Assigner,
-            partition: self.log.partition,
-            epoch: self.start.epoch,
-            log_id: self.start.log_id.unwrap_or_default(),
-            position: cursor.position,
-            generation: cursor.generation,
-            ordinal: cursor.ordinal,
-            state: codec::encode_allocation_checkpoint(states, &self.observed).to_vec(),
-        };
-        (self.saved_at, self.saved) = (Instant::now(), cursor);
-        let (store, broker, log) = (self.handles.store.clone(), self.handles.broker.clone(), self.log);
-        tokio::spawn(async move {
-            match store.save_checkpoint(checkpoint).await {
-                Ok(()) => announce_archived(&broker, log, cursor.position).await,
-                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "allocation was not saved"),
-            }
-        });
-    }
-
-    /// Takes over how far the observers are, while nothing that they found is on its way to the owner, which is idle. They are
-    /// asked first: what they handed over before was taken since.
-    fn look_at_observers(&mut self) {
-        let places: Vec<(Partition, ReadPosition)> = self.reached.iter().map(Reached::place).collect();
-        if self.commands.capacity() == self.commands.max_capacity() {
-            self.observed.extend(places);
-        }
-    }
-
-    /// Observes each conversation log from where nothing of it is missing, whichever tenant it is of.
-    async fn observe(&mut self, owner: &Owner<Allocations>) -> bool {
-        let states: Option<Vec<&Allocation>> = self.tenants.keys().map(|tenant| owner.state(tenant)).collect();
-        let Some(states) = states else { return false };
-        let (stop, mut all) = (CancellationToken::new(), Vec::new());
-        // Dropped on the way it stops those that were begun.
-        let observers = stop.clone().drop_guard();
-        for partition in (0..self.handles.broker.settings().partitions).map(Partition) {
-            let Some(epoch) = self.epoch_of(partition).await else { return false };
-            let position = codec::read_until(states.iter().copied(), &self.observed, partition, epoch);
-            let from = ReadPosition { epoch, position };
-            let reached = Reached::new(partition, from);
-            let observer = Observer {
-                broker: self.handles.broker.clone(),
-                allocation: self.log.partition,
-                partition,
-                from,
-                commands: self.commands.clone(),
-                reached: reached.clone(),
-            };
-            tokio::spawn(observer.run(stop.clone()));
-            all.push(reached);
-        }
-        (self.observers, self.reached) = (Some(observers), all);
-        true
-    }
-
-    async fn epoch_of(&self, partition: Partition) -> Option<u64> {
-        match self.handles.store.checkpoint(LogReader::Archiver, partition).await {
-            Ok(checkpoint) => Some(checkpoint.map_or(1, |checkpoint| checkpoint.epoch)),
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "an epoch could not be read");
-                None
-            }
-        }
     }
 }
 

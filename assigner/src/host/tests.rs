@@ -12,11 +12,12 @@ use kefu_nats::embedded::{Embedded, EmbeddedConfig};
 use kefu_nats::engine::worker::{WorkerSettings, run_worker};
 use kefu_nats::engine::{Limits, OwnerMetrics};
 use kefu_nats::link::{LinkConfig, LinkMetrics};
-use kefu_nats::{Broker, BrokerSettings, Link, LogKind};
+use kefu_nats::{Broker, BrokerSettings, Link, LogKind, codec};
 use kefu_router::{Router, RouterConfig};
 use kefu_store::{SqliteConfig, SqliteStore, Store};
 use prometheus::Registry;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 

@@ -181,7 +181,12 @@ impl From<StoreError> for Problem {
 
 impl From<LiveError> for Problem {
     fn from(error: LiveError) -> Self {
-        tracing::debug!(%error, "live state did not answer a request");
+        if matches!(error, LiveError::Unavailable(_)) {
+            // Its outage is logged once, by whoever watches it.
+            tracing::debug!(%error, "live state did not answer a request");
+        } else {
+            tracing::warn!(%error, "live state refused a request");
+        }
         Self::of(Code::Unavailable)
     }
 }
