@@ -69,3 +69,26 @@ fn a_command_of_the_first_release_says_what_it_said() {
     assert_eq!(command.tenant.as_str(), "-4-");
     assert_eq!(command.conversation.to_bytes()[..4], [0x64, 0x71, 0x8c, 0x3b]);
 }
+
+/// What stands in the log around outcomes, and in inboxes around commands.
+#[test]
+fn records_and_envelopes_of_the_first_release_say_what_they_said() {
+    let claim = unhex("0181a16392a8726f757465722d3107");
+    assert!(matches!(decode(&claim).unwrap(), RecordWire::Claim(worker, 7) if worker == "router-1"));
+    let batch = unhex("0181a1629405010291c402aabb");
+    let RecordWire::Batch(generation, ordinal, received, outcomes) = decode(&batch).unwrap() else { panic!() };
+    assert_eq!((generation, ordinal, received, outcomes), (5, 1, 2, vec![serde_bytes::Bytes::new(&[0xaa, 0xbb])]));
+    let envelope = unhex("0192a6656467652d31919203c402aabb");
+    let envelope: EnvelopeWire = decode(&envelope).unwrap();
+    assert_eq!((envelope.from.as_ref(), envelope.items), ("edge-1", vec![(3, serde_bytes::Bytes::new(&[0xaa, 0xbb]))]));
+}
+
+/// While a cluster is upgraded, processes of two releases hear one another: what an older one does not say is as it was
+/// before there was such a thing.
+#[test]
+fn heartbeats_that_say_less_are_read() {
+    let beat: HeartbeatWire = decode(&unhex("0194a8726f757465722d3191a463686174c290")).unwrap();
+    assert_eq!((beat.worker.as_str(), beat.holds.len(), beat.leaving, beat.listens), ("router-1", 0, false, false));
+    let beat: HeartbeatWire = decode(&unhex("0196a8726f757465722d3191a463686174c29091a6636861742d30c3")).unwrap();
+    assert_eq!((beat.holds.as_slice(), beat.leaving, beat.listens), (&["chat-0".to_owned()][..], true, false));
+}
