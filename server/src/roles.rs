@@ -36,8 +36,8 @@ const LINK_EVENTS: usize = 4_096;
 /// What every role is made from.
 pub(crate) struct Parts {
     pub(crate) settings: Settings,
-    /// Most TCP connections of clients.
-    pub(crate) tcp_connections: usize,
+    /// Most files that the process may have open, if there is a limit.
+    pub(crate) open_files: Option<u64>,
     /// The data folder, if anything is kept in it.
     pub(crate) data: Option<PathBuf>,
     pub(crate) started: Started,
@@ -53,7 +53,7 @@ type Ended = (&'static str, anyhow::Result<()>);
 pub async fn run(settings: Settings, demo: bool) -> anyhow::Result<()> {
     let started = Started::now();
     backends::check_shared(&settings)?;
-    let files = files::raise_limit()?;
+    let open_files = files::raise_limit()?;
     let data = backends::open_data(&settings)?;
     let waiting = Waiting::listen(address(&settings), backends::any_is_a_server(&settings)).await?;
     let (events, inbox) = mpsc::channel(LINK_EVENTS);
@@ -62,9 +62,8 @@ pub async fn run(settings: Settings, demo: bool) -> anyhow::Result<()> {
         signal = stop::signal() => return signal,
     };
     let listener = waiting.into_listener().await?;
-    let tcp_connections = files::room_for_connections(&settings.limits, files);
     let folder = data.in_use().map(Path::to_owned);
-    let parts = Parts { settings, tcp_connections, data: folder, started, opened };
+    let parts = Parts { settings, open_files, data: folder, started, opened };
     let result = serve(&parts, listener, inbox, demo).await;
     let deadline = Duration::from_secs(parts.settings.server.stop_stage_s);
     stop::stage("link", deadline, parts.opened.link.stop()).await;
@@ -114,7 +113,8 @@ async fn serve(
         let Opened { broker, store, registry, .. } = &parts.opened;
         let settled_at = Instant::now() + backends::settle(&parts.settings);
         let ops = ops::Ops { broker: broker.clone(), store: store.clone(), registry: registry.clone(), settled_at };
-        println!("Kefu runs {roles:?}; health and metrics are on http://{}", listener.local_addr()?);
+        let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+        println!("Kefu runs as {}; health and metrics are on http://{}", names.join(", "), listener.local_addr()?);
         let stop = workers_stop.clone();
         workers.spawn(async move { ("health and metrics", ops::serve(ops, listener, stop).await) });
         drain(inbox);

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Ended, Parts, tenants};
 use crate::backends;
+use crate::files;
 use crate::pages::Pages;
 use kefu::settings::Settings;
 
@@ -45,7 +46,8 @@ pub(super) async fn start(
             epoch: opened.epoch,
         },
     };
-    let config = EdgeConfig { tcp_connections: parts.tcp_connections, ..config(&parts.settings, &opened.node)? };
+    let tcp_connections = files::room_for_connections(&parts.settings.limits, parts.open_files);
+    let config = EdgeConfig { tcp_connections, ..config(&parts.settings, &opened.node)? };
     let edge = Edge::bind(config, handles, listener).await.context("the edge")?;
     let address = edge.address();
     tasks.spawn(async move { ("edge", edge.serve(stop).await.map_err(Into::into)) });

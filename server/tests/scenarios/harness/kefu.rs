@@ -25,11 +25,13 @@ pub struct Kefu {
     wrapper: Vec<String>,
     /// A data folder elsewhere.
     data: Option<PathBuf>,
+    says: &'static str,
     starts: usize,
 }
 
-/// The first words of a start.
+/// The first words of a start; of one without an edge.
 const READY: &str = "Kefu is ready.";
+const RUNS: &str = "Kefu runs as ";
 
 impl Kefu {
     /// Starts it and waits until it is ready.
@@ -50,6 +52,9 @@ impl Kefu {
         let mut kefu = Self::new(&[], variables);
         let health = kefu.address();
         kefu.variables.extend([("KEFU_SERVER__ROLES".into(), role.into()), ("KEFU_OPS__LISTEN".into(), health)]);
+        if role != "edge" {
+            kefu.says = RUNS;
+        }
         kefu.spawn();
         kefu
     }
@@ -63,6 +68,7 @@ impl Kefu {
             folder: tempfile::tempdir().expect("a temporary folder"),
             flags: flags.iter().map(ToString::to_string).collect(),
             variables: variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            says: READY,
             starts: 0,
         }
     }
@@ -131,7 +137,7 @@ impl Kefu {
                 panic!("kefu ended: {status}");
             }
             let says_so = api.try_get("/readyz").await? == 200;
-            (says_so && self.output().matches(READY).count() == self.starts).then_some(())
+            (says_so && self.output().matches(self.says).count() == self.starts).then_some(())
         })
         .await;
     }
