@@ -1,6 +1,6 @@
 //! Sends what allocation owes to conversations until its outcome is read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use kefu_model::allocation::{Allocation, AllocationCommand, Owed};
@@ -81,9 +81,9 @@ impl Debts {
     }
 }
 
-/// What is owed up to a number and is to be sent now; it is noted as sent. What is owed no more is forgotten.
+/// What is owed up to a number and is to be sent now, as it was decided; it is noted as sent. What is owed no more is forgotten.
 fn due(sent: &mut HashMap<Number, Sent>, state: &Allocation, until: u64) -> Vec<Owed> {
-    let owed: HashMap<u64, Owed> = state.owed().map(|owed| (owed.number, owed)).collect();
+    let owed: BTreeMap<u64, Owed> = state.owed().map(|owed| (owed.number, owed)).collect();
     sent.retain(|(tenant, number), _| tenant != &state.tenant || owed.contains_key(number));
     let is_due = |owed: &Owed| {
         let place = sent.get(&(state.tenant.clone(), owed.number));

@@ -22,19 +22,16 @@ impl<D: Domain> Owner<D> {
     pub(super) fn attempt(&mut self, asked: Asked<D>, now: At) {
         let id = self.domain.command_id(&asked.command);
         if let Some(loading) = self.loading.get_mut(&id) {
-            let (waiting, room) = (loading.commands.len(), self.limits.loading_commands);
-            if self.domain.is_asked_again(&asked.command) {
-                // It does not take the places of those that wait for an answer of their own.
-                if waiting < room / 2 {
-                    loading.commands.push_back(asked);
-                } else {
-                    self.settle(&asked);
-                }
-            } else if waiting < room {
+            let (is_asked_again, room) = (self.domain.is_asked_again(&asked.command), self.limits.loading_commands);
+            // What is asked again does not take the places of those that wait for an answer of their own.
+            let room = if is_asked_again { room / 2 } else { room };
+            if loading.commands.len() < room {
                 loading.commands.push_back(asked);
-            } else {
+                return;
+            }
+            self.settle(&asked);
+            if !is_asked_again {
                 let answer = self.domain.overloaded();
-                self.settle(&asked);
                 self.answer(asked.route, answer);
             }
             return;
