@@ -68,8 +68,7 @@ impl Metrics {
     pub(crate) fn archived(&self, log: LogName, position: u64, first_at: Option<At>) {
         self.position.with_label_values(&[log.to_string()]).set(i64::try_from(position).unwrap_or(i64::MAX));
         if let Some(at) = first_at {
-            let age_ms = u32::try_from(clock::now().0.saturating_sub(at.0)).unwrap_or(u32::MAX);
-            self.archived_seconds.observe(f64::from(age_ms) / 1_000.0);
+            self.archived_seconds.observe(clock::seconds_since(at));
         }
     }
 

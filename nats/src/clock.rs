@@ -21,6 +21,12 @@ pub fn now() -> At {
     At(u64::try_from(at.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// How long ago that was, in seconds; 0 where another machine's clock is ahead of this one's.
+#[must_use]
+pub fn seconds_since(at: At) -> f64 {
+    f64::from(u32::try_from(now().millis_since(at)).unwrap_or(u32::MAX)) / 1_000.0
+}
+
 /// A clock that follows the wall clock forward, and never back.
 #[derive(Debug, Default)]
 struct Forward {

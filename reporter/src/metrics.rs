@@ -53,8 +53,7 @@ impl Metrics {
     pub(crate) fn folded(&self, log: LogName, position: u64, first_at: Option<At>) {
         set(&self.position, log, position);
         if let Some(at) = first_at {
-            let age_ms = u32::try_from(clock::now().0.saturating_sub(at.0)).unwrap_or(u32::MAX);
-            self.folded_seconds.observe(f64::from(age_ms) / 1_000.0);
+            self.folded_seconds.observe(clock::seconds_since(at));
         }
     }
 

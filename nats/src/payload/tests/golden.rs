@@ -83,8 +83,7 @@ fn records_and_envelopes_of_the_first_release_say_what_they_said() {
     assert_eq!((envelope.from.as_ref(), envelope.items), ("edge-1", vec![(3, serde_bytes::Bytes::new(&[0xaa, 0xbb]))]));
 }
 
-/// While a cluster is upgraded, processes of two releases hear one another: what an older one does not say is as it was
-/// before there was such a thing.
+/// What an older release does not say in its heartbeats is as it was before there was such a thing.
 #[test]
 fn heartbeats_that_say_less_are_read() {
     let beat: HeartbeatWire = decode(&unhex("0194a8726f757465722d3191a463686174c290")).unwrap();
